@@ -1,0 +1,33 @@
+// Bundles src/ into dist/: one ES module per entry point, shared code in chunks, dependencies left outside.
+import { chmodSync, existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+const entryPoints = {
+  index: "src/index.ts",
+  cli: "src/cli/main.ts",
+  "corpus-worker": "src/corpus/worker.ts",
+  "training-worker": "src/training/worker.ts",
+  "native-build": "src/engine/backends/cpu/build-command.ts",
+  bench: "bench/main.ts",
+};
+
+const present = Object.fromEntries(Object.entries(entryPoints).filter(([, file]) => existsSync(join(root, file))));
+rmSync(join(root, "dist"), { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: present,
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  sourcemap: true,
+  logLevel: "warning",
+});
+if (existsSync(join(root, "dist/cli.js"))) chmodSync(join(root, "dist/cli.js"), 0o755);

@@ -1,0 +1,71 @@
+/** One document on its way through curation: what every room of the corpus agrees on. */
+
+/** The kind of text decides which filters apply. */
+export type DocumentKind = "prose" | "code" | "declarations" | "data";
+
+/** What a licence policy says of a document: may it train a model, and on which condition. */
+export type LicenceDecision = "allow" | "attribute" | "review" | "deny";
+
+/** A licence as found, with what was seen to conclude it. */
+export interface LicenceFinding {
+  /** SPDX expression, or "NOASSERTION" where nothing usable was found. */
+  readonly expression: string;
+  /** What the expression rests on, e.g. `package.json "license"`, `LICENSE (sha256 ab12…)`. */
+  readonly evidence: string;
+  /** 0–1: a declared and confirmed licence is near 1, a guess from a heading near 0.5. */
+  readonly confidence: number;
+}
+
+/** A document as a reader yields it, before any cleaning. */
+export interface RawDocument {
+  readonly text: string;
+  /** Where it belongs: `npm:zod@4.6.7`, `folder:notes`. Mixture and reports group by it. */
+  readonly source: string;
+  /** Path inside the source, with forward slashes. */
+  readonly path: string;
+  readonly kind: DocumentKind;
+  readonly licence: LicenceFinding;
+}
+
+/** Why a document is not in the training set. `rule` and `stage` are stable names; the rest is for people. */
+export interface Rejection {
+  /** `read`, `normalise`, `language`, `filter`, `licence`, `exact-duplicate`, `near-duplicate`. */
+  readonly stage: string;
+  /** e.g. `gopher-repetition.duplicateLines`. */
+  readonly rule: string;
+  readonly value?: number | string;
+  readonly expected?: string;
+}
+
+/** Which part of the data a kept document is in. */
+export type Split = "train" | "validation";
+
+/** One row of the store: the document and everything that decided about it. */
+export interface DocumentRow {
+  /** First 16 hexadecimal digits of SHA-256 over source, path and raw text. */
+  readonly id: string;
+  readonly text: string;
+  readonly source: string;
+  readonly path: string;
+  readonly kind: DocumentKind;
+  /** UTF-8 length of `text`. */
+  readonly bytes: number;
+  readonly licence: LicenceFinding;
+  readonly licenceDecision: LicenceDecision;
+  /** The policy line that decided. */
+  readonly licenceRule: string;
+  /** ISO 639-1, or "und". */
+  readonly language: string;
+  readonly languageScore: number;
+  /** Every filter's measured values by `filter.measure`, whether they decided or not. */
+  readonly measures: Readonly<Record<string, number>>;
+  /** All rules that spoke against the document; empty for a kept one. The first is the reason of record. */
+  readonly rejections: readonly Rejection[];
+  readonly kept: boolean;
+  /** Near-duplicate cluster: the id of its kept (or first) member; the document's own id when it has no duplicates. */
+  readonly cluster: string;
+  readonly clusterSize: number;
+  /** Why this copy was kept out of its cluster, or which copy was kept instead. */
+  readonly clusterReason: string;
+  readonly split: Split | null;
+}

@@ -1,0 +1,205 @@
+/**
+ * The contract between ops and the machine. A backend owns memory (opaque `Storage`), moves data in and out on request,
+ * and fills in one table of kernels. Ops never look at data; whatever needs a number on the host awaits `read`.
+ *
+ * All kernels write into tensors that the caller allocated. Unless a line says "accumulates", outputs are overwritten.
+ * Tensors are f32 and contiguous unless named otherwise; ids, targets and positions are i32.
+ */
+import type { Storage, Tensor } from "./tensor.ts";
+
+export interface Backend {
+  /** The registry's name: `reference`, `cpu`, … */
+  readonly name: string;
+  /** One line for people, e.g. `cpu (avx512, 2 threads)`. */
+  readonly description: string;
+  readonly threads: number;
+  readonly kernels: Kernels;
+
+  /** Memory of `bytes` bytes, aligned for the kernels, with unspecified content. Throws TilthError when there is none. */
+  allocate(bytes: number): Storage;
+  /** Gives memory back. Using a tensor over it afterwards is an error of the caller. */
+  release(storage: Storage): void;
+  /** Copies host data into a contiguous tensor; the lengths must agree. */
+  write(tensor: Tensor, data: Float32Array | Int32Array): void;
+  /** Copies a contiguous tensor to the host after all work queued before it. */
+  read(tensor: Tensor): Promise<Float32Array>;
+  /** As `read`, for i32 tensors. */
+  readIntegers(tensor: Tensor): Promise<Int32Array>;
+  /** Seconds spent inside kernels since the backend was made (optional: 0 where it is not measured). */
+  kernelSeconds(): number;
+  /** Measured peak of the matrix product in FLOP/s, with all threads: the denominator of MFU. Takes about 0.3 s. */
+  measurePeakFlops(): number;
+  /** Bytes now allocated, and the most that ever were. */
+  memory(): { readonly bytes: number; readonly peakBytes: number };
+  /** Stops threads and frees what is left. */
+  dispose(): void;
+}
+
+/** Where each token may look. All lengths are in tokens, the strides in the tensors. */
+export interface AttentionShape {
+  readonly sequences: number;
+  /** Queries of one sequence. */
+  readonly queryLength: number;
+  /** Keys of one sequence. */
+  readonly keyLength: number;
+  readonly heads: number;
+  /** Key/value heads; `heads` is a multiple of it, and query head h reads key/value head ⌊h · keyValueHeads / heads⌋. */
+  readonly keyValueHeads: number;
+  readonly headSize: number;
+  /** Factor on the scores, usually 1/√headSize. */
+  readonly scale: number;
+  /** Query i of a sequence stands at key position i + keyLength − queryLength and sees keys up to there. */
+  readonly causal: boolean;
+}
+
+/** Query, key and value may be column views of one packed tensor (`rowStride` is honoured on all of them). */
+export interface AttentionTensors {
+  /** [sequences · queryLength, heads · headSize] */
+  readonly query: Tensor;
+  /** [sequences · keyLength, keyValueHeads · headSize] */
+  readonly key: Tensor;
+  /** [sequences · keyLength, keyValueHeads · headSize] */
+  readonly value: Tensor;
+  /** [sequences · queryLength, heads · headSize] */
+  readonly out: Tensor;
+  /** [heads, sequences · queryLength]: log Σ exp of the scaled, masked scores; 0 for a query that sees no key. */
+  readonly logSumExp: Tensor;
+  /**
+   * Document mask, i32 [sequences · queryLength]: the first and one past the last key position, within the sequence,
+   * that the query may see. Both or neither are given. A query whose range is empty yields zeros.
+   */
+  readonly visibleFrom?: Tensor;
+  readonly visibleTo?: Tensor;
+}
+
+export interface AdamWSettings {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** The step being taken, from 1: for bias correction. */
+  readonly step: number;
+  /** Gradients are scaled by min(1, maximumNorm / gradientNorm); Infinity switches clipping off. */
+  readonly maximumNorm: number;
+}
+
+export interface Kernels {
+  /** out[:] = value. */
+  fill(out: Tensor, value: number): void;
+  /** out = from, row by row (row strides honoured on both sides). Same element size. */
+  copy(out: Tensor, from: Tensor): void;
+  /** out = a + b. `out` may be `a` or `b`. */
+  add(out: Tensor, a: Tensor, b: Tensor): void;
+  /** out = x · factor. `out` may be `x`. */
+  scale(out: Tensor, x: Tensor, factor: number): void;
+  /** out[0] = Σ x, summed in f64 in an order fixed by the number of threads. */
+  sum(out: Tensor, x: Tensor): void;
+
+  /**
+   * out [m, n] = op(a) · op(b), where op transposes if asked: a is [m, k] or [k, m] transposed, b is [k, n] or [n, k].
+   * With `accumulate`, adds to out. Row strides are honoured on all three. Bound: 2·m·n·k FLOPs.
+   */
+  matmul(
+    out: Tensor,
+    a: Tensor,
+    b: Tensor,
+    options: { readonly transposeA?: boolean; readonly transposeB?: boolean; readonly accumulate?: boolean },
+  ): void;
+
+  /** out[t] = table[ids[t]]. out: [tokens, width], table: [vocabulary, width], ids: i32 [tokens] within the vocabulary. */
+  embedding(out: Tensor, table: Tensor, ids: Tensor): void;
+  /** tableGradient[ids[t]] += gradient[t], in token order (accumulates). */
+  embeddingBackward(tableGradient: Tensor, gradient: Tensor, ids: Tensor): void;
+
+  /**
+   * sum = x + delta (if given; `sum` may be `x`), out = s / √(mean(s²) + ε) · weight with s = sum or x.
+   * x, delta, sum, out: [rows, width]; weight: [width]; inverseRms: [rows], kept for backward.
+   */
+  rmsNorm(tensors: {
+    out: Tensor;
+    inverseRms: Tensor;
+    x: Tensor;
+    weight: Tensor;
+    delta?: Tensor;
+    sum?: Tensor;
+    epsilon: number;
+  }): void;
+  /**
+   * xGradient = ∂out/∂s · gradient (+ residualGradient, the gradient that reaches s past the norm, if given; it may be
+   * the same tensor as xGradient). weightGradient accumulates. x is s of the forward pass.
+   */
+  rmsNormBackward(tensors: {
+    xGradient: Tensor;
+    weightGradient: Tensor;
+    gradient: Tensor;
+    x: Tensor;
+    weight: Tensor;
+    inverseRms: Tensor;
+    residualGradient?: Tensor;
+  }): void;
+
+  /**
+   * Rotary position embedding, half-split pairs (i, i + headSize/2) as Llama's in Hugging Face (Su et al. 2021).
+   * x, out: [tokens, ≥ heads · headSize]: the first `heads` heads are rotated, further columns are copied unchanged.
+   * table: [positions, headSize], row p = cos of the headSize/2 angles, then their sines. positions: i32 [tokens].
+   * `inverse` rotates back: the backward pass. `out` may be `x`. Row strides are honoured.
+   */
+  rope(
+    out: Tensor,
+    x: Tensor,
+    table: Tensor,
+    positions: Tensor,
+    heads: number,
+    headSize: number,
+    inverse: boolean,
+  ): void;
+
+  /** Attention without a [queryLength, keyLength] matrix in memory (Dao et al. 2022). Fills out and logSumExp. */
+  attention(tensors: AttentionTensors, shape: AttentionShape): void;
+  /**
+   * Gradients of attention from its inputs and outputs, scores recomputed tile by tile. Overwrites the three gradients,
+   * which have the shapes of query, key and value (row strides honoured).
+   */
+  attentionBackward(
+    tensors: AttentionTensors & {
+      readonly gradient: Tensor;
+      readonly queryGradient: Tensor;
+      readonly keyGradient: Tensor;
+      readonly valueGradient: Tensor;
+    },
+    shape: AttentionShape,
+  ): void;
+
+  /** out = silu(gate) · up (Shazeer 2020). gateUp: [rows, 2 · width] holds gate, then up; out: [rows, width]. */
+  swiglu(out: Tensor, gateUp: Tensor): void;
+  /** gateUpGradient from gradient [rows, width] and gateUp. */
+  swigluBackward(gateUpGradient: Tensor, gradient: Tensor, gateUp: Tensor): void;
+
+  /**
+   * Output head and softmax cross-entropy in one, chunked over tokens and vocabulary: never holds all logits.
+   * losses[t] = logsumexp(x[t]·weightᵀ) − x[t]·weight[targets[t]], in nats; 0 where targets[t] < 0 (ignored).
+   * x: [tokens, width], weight: [vocabulary, width], targets: i32 [tokens], losses: [tokens].
+   * If xGradient and weightGradient are given, they are overwritten with the gradients of Σ losses.
+   */
+  headCrossEntropy(tensors: {
+    losses: Tensor;
+    x: Tensor;
+    weight: Tensor;
+    targets: Tensor;
+    xGradient?: Tensor;
+    weightGradient?: Tensor;
+  }): void;
+
+  /** out[0] = √Σ x² over the tensor, summed in f64 in an order fixed by the number of threads. */
+  norm(out: Tensor, x: Tensor): void;
+  /**
+   * AdamW (Loshchilov & Hutter 2019) with global-norm clipping, one pass over memory; f32 parameters and moments:
+   * g = gradient · clip; m, v updated; p −= rate · (m̂ / (√v̂ + ε) + decay · p). As PyTorch: decay multiplies first.
+   * gradientNorm: [1], from `norm` over the whole gradient arena. A norm that is not finite leaves all unchanged.
+   */
+  adamW(
+    tensors: { parameters: Tensor; gradients: Tensor; firstMoment: Tensor; secondMoment: Tensor; gradientNorm: Tensor },
+    settings: AdamWSettings,
+  ): void;
+}

@@ -1,0 +1,6 @@
+/** What every room needs: errors, atomic files, keyed randomness, progress. Imports nothing of Tilth. */
+export * from "./errors.ts";
+export * from "./files.ts";
+export * from "./progress.ts";
+export * from "./random.ts";
+export * from "./workers.ts";

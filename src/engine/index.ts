@@ -1,0 +1,15 @@
+/** Tensors, ops and optimizers over interchangeable backends. Knows nothing of models or data. */
+export type * from "./backend.ts";
+export { type BackendOptions, backendNames, createBackend } from "./backends/index.ts";
+export { Engine, type Variable } from "./engine.ts";
+export { type AttentionOptions, splitPackedHeads } from "./ops/attention.ts";
+export * from "./ops/index.ts";
+export { AdamW, type AdamWConfiguration } from "./optimizers/adamw.ts";
+export {
+  type Initialization,
+  type Parameter,
+  ParameterArena,
+  type ParameterGroup,
+  type ParameterSpecification,
+} from "./parameters.ts";
+export * from "./tensor.ts";

@@ -1,0 +1,129 @@
+/** All parameters of a model in one arena, all gradients in another: optimizers and clipping walk them in one call. */
+import { mixKeys, Random } from "../foundation/index.ts";
+import type { Backend } from "./backend.ts";
+import type { Variable } from "./engine.ts";
+import { elementCount, type Storage, type Tensor, tensorOver } from "./tensor.ts";
+
+/** How a parameter starts. */
+export type Initialization =
+  | { readonly kind: "normal"; readonly standardDeviation: number }
+  | { readonly kind: "constant"; readonly value: number };
+
+/** A parameter of a model, before it has memory. */
+export interface ParameterSpecification {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly initialization: Initialization;
+  /** Whether weight decay applies: matrices yes, norms and biases no. */
+  readonly decay: boolean;
+}
+
+/** A named variable whose gradient accumulates in the arena. */
+export interface Parameter extends Variable {
+  readonly name: string;
+  readonly specification: ParameterSpecification;
+  readonly parameterGradient: Tensor;
+}
+
+/** A stretch of the arena with one treatment by the optimizer, counted in elements. */
+export interface ParameterGroup {
+  readonly decay: boolean;
+  readonly start: number;
+  readonly length: number;
+}
+
+const alignment = 64; // elements: parameters start on cache lines for every element size
+
+/** Parameters, gradients and groups over two storages of a backend. Gradients start at zero. */
+export class ParameterArena {
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly groups: readonly ParameterGroup[];
+  /** Elements of either arena, padding included. */
+  readonly length: number;
+  private readonly values: Storage;
+  private readonly gradients: Storage;
+
+  constructor(
+    readonly backend: Backend,
+    specifications: readonly ParameterSpecification[],
+  ) {
+    const ordered = [...specifications.filter((one) => one.decay), ...specifications.filter((one) => !one.decay)];
+    const starts: number[] = [];
+    let length = 0;
+    let decayedLength = 0;
+    for (const specification of ordered) {
+      starts.push(length);
+      const elements = specification.shape.reduce((a, b) => a * b, 1);
+      length += Math.ceil(elements / alignment) * alignment;
+      if (specification.decay) decayedLength = length;
+    }
+    this.length = length;
+    this.values = backend.allocate(length * 4);
+    this.gradients = backend.allocate(length * 4);
+    // Padding must be zero and stay so: the gradient norm and the optimizer run over it.
+    backend.kernels.fill(this.valueArena(), 0);
+    this.zeroGradients();
+    const parameters = new Map<string, Parameter>();
+    ordered.forEach((specification, index) => {
+      if (parameters.has(specification.name)) throw new Error(`two parameters are named ${specification.name}`);
+      parameters.set(specification.name, {
+        name: specification.name,
+        specification,
+        requiresGradient: true,
+        tensor: tensorOver(this.values, specification.shape, "f32", starts[index]),
+        parameterGradient: tensorOver(this.gradients, specification.shape, "f32", starts[index]),
+      });
+    });
+    this.parameters = parameters;
+    this.groups = [
+      { decay: true, start: 0, length: decayedLength },
+      { decay: false, start: decayedLength, length: length - decayedLength },
+    ].filter((group) => group.length > 0);
+  }
+
+  /** The parameter of that name; an unknown name is a mistake of the model. */
+  get(name: string): Parameter {
+    const parameter = this.parameters.get(name);
+    if (parameter === undefined) throw new Error(`no parameter is named ${name}`);
+    return parameter;
+  }
+
+  /** The number of trainable values, padding not counted. */
+  get count(): number {
+    let total = 0;
+    for (const parameter of this.parameters.values()) total += elementCount(parameter.tensor);
+    return total;
+  }
+
+  /** Fills every parameter from (seed, its name) alone, so that adding one does not change the others. */
+  initialize(seed: number): void {
+    for (const parameter of this.parameters.values()) {
+      const { initialization, name } = parameter.specification;
+      const data = new Float32Array(elementCount(parameter.tensor));
+      if (initialization.kind === "constant") {
+        data.fill(initialization.value);
+      } else {
+        const random = new Random(seed, mixKeys(...Buffer.from(name)));
+        for (let i = 0; i < data.length; i++) data[i] = random.normal() * initialization.standardDeviation;
+      }
+      this.backend.write(parameter.tensor, data);
+    }
+  }
+
+  zeroGradients(): void {
+    this.backend.kernels.fill(this.gradientArena(), 0);
+  }
+
+  valueArena(start = 0, length = this.length): Tensor {
+    return tensorOver(this.values, [length], "f32", start);
+  }
+
+  gradientArena(start = 0, length = this.length): Tensor {
+    return tensorOver(this.gradients, [length], "f32", start);
+  }
+
+  dispose(): void {
+    this.backend.release(this.values);
+    this.backend.release(this.gradients);
+  }
+}

@@ -1,0 +1,373 @@
+/**
+ * Llama (Touvron et al. 2023): pre-norm decoder with RMSNorm, rotary positions, grouped-query attention and SwiGLU, no
+ * biases. Differs from the paper in nothing; query/key/value and gate/up are stored as one matrix each, whose row blocks
+ * are Hugging Face's separate tensors.
+ */
+import { z } from "zod";
+import {
+  type AttentionShape,
+  attention,
+  type Engine,
+  embedding,
+  linear,
+  ParameterArena,
+  type ParameterSpecification,
+  residualRmsNorm,
+  rmsNorm,
+  rope,
+  rows,
+  type Storage,
+  splitPackedHeads,
+  swiglu,
+  type Tensor,
+  tensorOver,
+  type Variable,
+} from "../engine/index.ts";
+import { TilthError } from "../foundation/index.ts";
+import type { Architecture, HiddenStates, KeyValueCache, LanguageModel, TokenBatch, WeightMapping } from "./model.ts";
+
+const positiveInteger = z.number().int().positive();
+
+/** Sizes of a Llama. Widths in elements, `context` in tokens. */
+export const llamaConfiguration = z
+  .strictObject({
+    vocabularySize: positiveInteger,
+    width: positiveInteger,
+    layers: positiveInteger,
+    attentionHeads: positiveInteger,
+    keyValueHeads: positiveInteger,
+    headSize: positiveInteger.multipleOf(2),
+    mlpWidth: positiveInteger,
+    context: positiveInteger,
+    ropeTheta: z.number().positive().default(10_000),
+    normEpsilon: z.number().positive().default(1e-5),
+    tiedEmbeddings: z.boolean().default(true),
+    initializerStandardDeviation: z.number().positive().default(0.02),
+  })
+  .refine((one) => one.attentionHeads % one.keyValueHeads === 0, {
+    message: "attentionHeads must be a multiple of keyValueHeads",
+  });
+
+export type LlamaConfiguration = z.infer<typeof llamaConfiguration>;
+
+interface LlamaLayer {
+  readonly attentionNorm: Variable;
+  readonly queryKeyValue: Variable;
+  readonly attentionOutput: Variable;
+  readonly mlpNorm: Variable;
+  readonly gateUp: Variable;
+  readonly down: Variable;
+}
+
+function parameters(configuration: LlamaConfiguration): ParameterSpecification[] {
+  const { vocabularySize, width, layers, attentionHeads, keyValueHeads, headSize, mlpWidth } = configuration;
+  const { initializerStandardDeviation: deviation } = configuration;
+  const matrix = (name: string, shape: readonly number[], standardDeviation = deviation): ParameterSpecification => ({
+    name,
+    shape,
+    initialization: { kind: "normal", standardDeviation },
+    decay: true,
+  });
+  const norm = (name: string): ParameterSpecification => ({
+    name,
+    shape: [width],
+    initialization: { kind: "constant", value: 1 },
+    decay: false,
+  });
+  // Residual projections start smaller, so that the stream's variance does not grow with depth (GPT-2).
+  const residual = deviation / Math.sqrt(2 * layers);
+  const blocks = Array.from({ length: layers }, (_, index) => [
+    norm(`layers.${index}.attentionNorm`),
+    matrix(`layers.${index}.queryKeyValue`, [(attentionHeads + 2 * keyValueHeads) * headSize, width]),
+    matrix(`layers.${index}.attentionOutput`, [width, attentionHeads * headSize], residual),
+    norm(`layers.${index}.mlpNorm`),
+    matrix(`layers.${index}.gateUp`, [2 * mlpWidth, width]),
+    matrix(`layers.${index}.down`, [width, mlpWidth], residual),
+  ]);
+  const head = configuration.tiedEmbeddings ? [] : [matrix("head", [vocabularySize, width])];
+  return [matrix("embedding", [vocabularySize, width]), ...blocks.flat(), norm("norm"), ...head];
+}
+
+class LlamaCache implements KeyValueCache {
+  length = 0;
+  private readonly storages: Storage[];
+
+  constructor(
+    private readonly engine: Engine,
+    configuration: LlamaConfiguration,
+    readonly capacity: number,
+  ) {
+    const bytes = capacity * configuration.keyValueHeads * configuration.headSize * 4;
+    this.storages = Array.from({ length: 2 * configuration.layers }, () => engine.backend.allocate(bytes));
+  }
+
+  /** Keys (which = 0) or values (1) of a layer: [capacity, width]. */
+  tensor(layer: number, which: 0 | 1, width: number): Tensor {
+    return tensorOver(this.storages[2 * layer + which], [this.capacity, width]);
+  }
+
+  dispose(): void {
+    for (const storage of this.storages) this.engine.backend.release(storage);
+  }
+}
+
+class LlamaModel implements LanguageModel<LlamaConfiguration> {
+  readonly architecture = llama;
+  readonly arena: ParameterArena;
+  private readonly layers: LlamaLayer[];
+  private readonly ropeStorage: Storage;
+  private readonly ropeTable: Tensor;
+
+  constructor(
+    engine: Engine,
+    readonly configuration: LlamaConfiguration,
+  ) {
+    this.arena = new ParameterArena(engine.backend, parameters(configuration));
+    this.layers = Array.from({ length: configuration.layers }, (_, index) => ({
+      attentionNorm: this.arena.get(`layers.${index}.attentionNorm`),
+      queryKeyValue: this.arena.get(`layers.${index}.queryKeyValue`),
+      attentionOutput: this.arena.get(`layers.${index}.attentionOutput`),
+      mlpNorm: this.arena.get(`layers.${index}.mlpNorm`),
+      gateUp: this.arena.get(`layers.${index}.gateUp`),
+      down: this.arena.get(`layers.${index}.down`),
+    }));
+    const { context, headSize, ropeTheta } = configuration;
+    this.ropeStorage = engine.backend.allocate(context * headSize * 4);
+    this.ropeTable = tensorOver(this.ropeStorage, [context, headSize]);
+    engine.backend.write(this.ropeTable, ropeAngles(context, headSize, ropeTheta));
+  }
+
+  forward(engine: Engine, batch: TokenBatch): HiddenStates {
+    const { sequences, length } = batch;
+    const positions = engine.constant(Int32Array.from(batch.tokens, (_, index) => index % length));
+    const shape = this.attentionShape(sequences, length, length);
+    const mask = batch.visibleFrom && {
+      visibleFrom: engine.constant(batch.visibleFrom),
+      visibleTo: engine.constant(new Int32Array(batch.tokens.length).fill(length)),
+    };
+    return this.decode(
+      engine,
+      batch.tokens,
+      positions,
+      (packed) => engine.run(attention, { packed }, { shape, ...mask }).out,
+    );
+  }
+
+  createCache(engine: Engine, capacity: number): LlamaCache {
+    return new LlamaCache(engine, this.configuration, Math.min(capacity, this.configuration.context));
+  }
+
+  forwardCached(engine: Engine, tokens: Int32Array, cache: KeyValueCache): HiddenStates {
+    if (!(cache instanceof LlamaCache)) throw new TypeError("the cache belongs to another architecture");
+    const past = cache.length;
+    const total = past + tokens.length;
+    if (total > cache.capacity) throw new RangeError(`${total} tokens do not fit a cache of ${cache.capacity}`);
+    const { kernels } = engine.backend;
+    const { attentionHeads, keyValueHeads, headSize } = this.configuration;
+    const keyWidth = keyValueHeads * headSize;
+    const shape = this.attentionShape(1, tokens.length, total);
+    const positions = engine.constant(Int32Array.from(tokens, (_, index) => past + index));
+    const states = this.decode(engine, tokens, positions, (packed, layer) => {
+      const { query, key, value } = splitPackedHeads(packed.tensor, shape);
+      const keys = cache.tensor(layer, 0, keyWidth);
+      const values = cache.tensor(layer, 1, keyWidth);
+      kernels.copy(rows(keys, past, tokens.length), key);
+      kernels.copy(rows(values, past, tokens.length), value);
+      const out = engine.allocate([tokens.length, attentionHeads * headSize]);
+      const logSumExp = engine.allocate([attentionHeads, tokens.length]);
+      kernels.attention({ query, key: rows(keys, 0, total), value: rows(values, 0, total), out, logSumExp }, shape);
+      return { tensor: out, requiresGradient: false };
+    });
+    cache.length = total;
+    return states;
+  }
+
+  /** Embedding, blocks and last norm; `attend` gets rotated packed rows and the layer's index. */
+  private decode(
+    engine: Engine,
+    tokens: Int32Array,
+    positions: Tensor,
+    attend: (packed: Variable, layer: number) => Variable,
+  ): HiddenStates {
+    const { normEpsilon: epsilon, attentionHeads, keyValueHeads, headSize } = this.configuration;
+    const rotation = { table: this.ropeTable, positions, heads: attentionHeads + keyValueHeads, headSize };
+    const addAndNorm = (x: Variable, delta: Variable | undefined, weight: Variable) =>
+      delta === undefined
+        ? { sum: x, out: engine.run(rmsNorm, { x, weight }, { epsilon }).out }
+        : engine.run(residualRmsNorm, { x, delta, weight }, { epsilon });
+
+    const table = this.arena.get("embedding");
+    let stream = engine.run(embedding, { table }, { ids: engine.constant(tokens) }).out;
+    let delta: Variable | undefined;
+    this.layers.forEach((layer, index) => {
+      const first = addAndNorm(stream, delta, layer.attentionNorm);
+      const projected = engine.run(linear, { x: first.out, weight: layer.queryKeyValue }, {}).out;
+      const attended = attend(engine.run(rope, { x: projected }, rotation).out, index);
+      const mixed = engine.run(linear, { x: attended, weight: layer.attentionOutput }, {}).out;
+
+      const second = addAndNorm(first.sum, mixed, layer.mlpNorm);
+      const gateUp = engine.run(linear, { x: second.out, weight: layer.gateUp }, {}).out;
+      const activated = engine.run(swiglu, { gateUp }, {}).out;
+      delta = engine.run(linear, { x: activated, weight: layer.down }, {}).out;
+      stream = second.sum;
+    });
+    const hidden = addAndNorm(stream, delta, this.arena.get("norm")).out;
+    return { hidden, head: this.configuration.tiedEmbeddings ? table : this.arena.get("head") };
+  }
+
+  private attentionShape(sequences: number, queryLength: number, keyLength: number): AttentionShape {
+    const { attentionHeads: heads, keyValueHeads, headSize } = this.configuration;
+    const scale = 1 / Math.sqrt(headSize);
+    return { sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal: true };
+  }
+
+  dispose(): void {
+    this.arena.dispose();
+    this.arena.backend.release(this.ropeStorage);
+  }
+}
+
+/** Row p: cos of p·θ^(−2i/headSize) for i < headSize/2, then the sines. */
+function ropeAngles(positions: number, headSize: number, theta: number): Float32Array {
+  const half = headSize / 2;
+  const table = new Float32Array(positions * headSize);
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < half; i++) {
+      // Frequencies in f32, as the reference implementation has them: angles at far positions depend on it.
+      const angle = Math.fround(position * Math.fround(1 / theta ** ((2 * i) / headSize)));
+      table[position * headSize + i] = Math.cos(angle);
+      table[position * headSize + half + i] = Math.sin(angle);
+    }
+  }
+  return table;
+}
+
+function weights(configuration: LlamaConfiguration): WeightMapping[] {
+  const { vocabularySize, width, layers, attentionHeads, keyValueHeads, headSize, mlpWidth } = configuration;
+  const queryRows = attentionHeads * headSize;
+  const keyRows = keyValueHeads * headSize;
+  const whole = (name: string, parameter: string, shape: readonly number[], rowStart = 0): WeightMapping => ({
+    name,
+    parameter,
+    shape,
+    rowStart,
+  });
+  const blocks = Array.from({ length: layers }, (_, index) => {
+    const ours = `layers.${index}`;
+    const theirs = `model.layers.${index}`;
+    return [
+      whole(`${theirs}.input_layernorm.weight`, `${ours}.attentionNorm`, [width]),
+      whole(`${theirs}.self_attn.q_proj.weight`, `${ours}.queryKeyValue`, [queryRows, width]),
+      whole(`${theirs}.self_attn.k_proj.weight`, `${ours}.queryKeyValue`, [keyRows, width], queryRows),
+      whole(`${theirs}.self_attn.v_proj.weight`, `${ours}.queryKeyValue`, [keyRows, width], queryRows + keyRows),
+      whole(`${theirs}.self_attn.o_proj.weight`, `${ours}.attentionOutput`, [width, queryRows]),
+      whole(`${theirs}.post_attention_layernorm.weight`, `${ours}.mlpNorm`, [width]),
+      whole(`${theirs}.mlp.gate_proj.weight`, `${ours}.gateUp`, [mlpWidth, width]),
+      whole(`${theirs}.mlp.up_proj.weight`, `${ours}.gateUp`, [mlpWidth, width], mlpWidth),
+      whole(`${theirs}.mlp.down_proj.weight`, `${ours}.down`, [width, mlpWidth]),
+    ];
+  });
+  return [
+    whole("model.embed_tokens.weight", "embedding", [vocabularySize, width]),
+    ...blocks.flat(),
+    whole("model.norm.weight", "norm", [width]),
+    ...(configuration.tiedEmbeddings ? [] : [whole("lm_head.weight", "head", [vocabularySize, width])]),
+  ];
+}
+
+/** The keys of a Hugging Face `config.json` that decide what a Llama computes. */
+const huggingFaceConfiguration = z.looseObject({
+  vocab_size: positiveInteger,
+  hidden_size: positiveInteger,
+  num_hidden_layers: positiveInteger,
+  num_attention_heads: positiveInteger,
+  num_key_value_heads: positiveInteger.optional(),
+  head_dim: positiveInteger.nullish(),
+  intermediate_size: positiveInteger,
+  max_position_embeddings: positiveInteger,
+  rope_theta: z.number().positive().optional(),
+  rope_parameters: z.looseObject({ rope_type: z.string().optional(), rope_theta: z.number().optional() }).nullish(),
+  rope_scaling: z.unknown().optional(),
+  rms_norm_eps: z.number().positive(),
+  tie_word_embeddings: z.boolean().default(false),
+  hidden_act: z.literal("silu").default("silu"),
+  attention_bias: z.literal(false).default(false),
+  mlp_bias: z.literal(false).default(false),
+  initializer_range: z.number().positive().default(0.02),
+});
+
+/** The Llama architecture. */
+export const llama: Architecture<LlamaConfiguration> = {
+  name: "llama",
+  huggingFaceClass: "LlamaForCausalLM",
+  parseConfiguration: (value) => llamaConfiguration.parse(value),
+  parameters,
+  create: (engine, configuration) => new LlamaModel(engine, configuration),
+  weights,
+  toHuggingFace: (one) => ({
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    vocab_size: one.vocabularySize,
+    hidden_size: one.width,
+    num_hidden_layers: one.layers,
+    num_attention_heads: one.attentionHeads,
+    num_key_value_heads: one.keyValueHeads,
+    head_dim: one.headSize,
+    intermediate_size: one.mlpWidth,
+    max_position_embeddings: one.context,
+    rope_theta: one.ropeTheta,
+    rms_norm_eps: one.normEpsilon,
+    tie_word_embeddings: one.tiedEmbeddings,
+    hidden_act: "silu",
+    attention_bias: false,
+    attention_dropout: 0,
+    mlp_bias: false,
+    initializer_range: one.initializerStandardDeviation,
+    torch_dtype: "float32",
+    use_cache: true,
+  }),
+  fromHuggingFace(config) {
+    const parsed = huggingFaceConfiguration.safeParse(config);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
+        remedy: "Tilth reads plain Llama configurations: silu, no biases, unscaled rope.",
+      });
+    }
+    const one = parsed.data;
+    const ropeType = one.rope_parameters?.rope_type ?? "default";
+    if ((one.rope_scaling !== undefined && one.rope_scaling !== null) || ropeType !== "default") {
+      throw new TilthError('config.json: "rope_scaling" is set; this version reads unscaled rotary positions only');
+    }
+    return llamaConfiguration.parse({
+      vocabularySize: one.vocab_size,
+      width: one.hidden_size,
+      layers: one.num_hidden_layers,
+      attentionHeads: one.num_attention_heads,
+      keyValueHeads: one.num_key_value_heads ?? one.num_attention_heads,
+      headSize: one.head_dim ?? one.hidden_size / one.num_attention_heads,
+      mlpWidth: one.intermediate_size,
+      context: one.max_position_embeddings,
+      ropeTheta: one.rope_theta ?? one.rope_parameters?.rope_theta ?? 10_000,
+      normEpsilon: one.rms_norm_eps,
+      tiedEmbeddings: one.tie_word_embeddings,
+      initializerStandardDeviation: one.initializer_range,
+    });
+  },
+  dimensions(configuration) {
+    const specifications = parameters(configuration);
+    const count = (some: ParameterSpecification[]) =>
+      some.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    const matrices = specifications.filter(
+      ({ name, shape }) => shape.length === 2 && (name !== "embedding" || configuration.tiedEmbeddings),
+    );
+    return {
+      vocabularySize: configuration.vocabularySize,
+      width: configuration.attentionHeads * configuration.headSize,
+      layers: configuration.layers,
+      context: configuration.context,
+      matrixParameters: count(matrices),
+      parameters: count(specifications),
+    };
+  },
+};

@@ -1,0 +1,97 @@
+/** What the trainer, the checkpoint and generation need of an architecture. One file an architecture fills it in. */
+import type { Engine, Parameter, ParameterArena, ParameterSpecification, Tensor, Variable } from "../engine/index.ts";
+
+/** Token sequences of equal length, packed one after the other, with their document mask. */
+export interface TokenBatch {
+  readonly sequences: number;
+  /** Tokens of one sequence. */
+  readonly length: number;
+  /** [sequences · length] */
+  readonly tokens: Int32Array;
+  /** Document mask: position, within the sequence, of the first token that each token may see. Absent: all before it. */
+  readonly visibleFrom?: Int32Array;
+}
+
+/** What a forward pass yields: the last hidden states and the matrix that turns them into logits. */
+export interface HiddenStates {
+  /** [tokens, width], after the last norm. */
+  readonly hidden: Variable;
+  /** [vocabulary, width] */
+  readonly head: Parameter;
+}
+
+/** Keys and values of the tokens seen so far, of one sequence. */
+export interface KeyValueCache {
+  /** Tokens held. */
+  readonly length: number;
+  /** Tokens that fit. */
+  readonly capacity: number;
+  dispose(): void;
+}
+
+/** A model with its parameters on a backend. */
+export interface LanguageModel<Configuration = unknown> {
+  readonly architecture: Architecture<Configuration>;
+  readonly configuration: Configuration;
+  readonly arena: ParameterArena;
+  forward(engine: Engine, batch: TokenBatch): HiddenStates;
+  /** Room for one sequence of up to `capacity` tokens. */
+  createCache(engine: Engine, capacity: number): KeyValueCache;
+  /** As `forward` for the tokens that follow those in the cache; they are added to it. */
+  forwardCached(engine: Engine, tokens: Int32Array, cache: KeyValueCache): HiddenStates;
+  dispose(): void;
+}
+
+/** One tensor of a Hugging Face file: rows [rowStart, rowStart + shape[0]) of a parameter. */
+export interface WeightMapping {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly parameter: string;
+  readonly rowStart: number;
+}
+
+/** An architecture: configuration, parameters, forward and the names that Hugging Face gives them. */
+export interface Architecture<Configuration> {
+  /** The registry's name, e.g. `llama`. */
+  readonly name: string;
+  /** Hugging Face's class, e.g. `LlamaForCausalLM`. */
+  readonly huggingFaceClass: string;
+  /** Validates a Tilth configuration; throws ZodError. */
+  parseConfiguration(value: unknown): Configuration;
+  parameters(configuration: Configuration): ParameterSpecification[];
+  create(engine: Engine, configuration: Configuration): LanguageModel<Configuration>;
+  weights(configuration: Configuration): WeightMapping[];
+  toHuggingFace(configuration: Configuration): Record<string, unknown>;
+  /** Throws TilthError naming the key that is unknown to Tilth or inconsistent. */
+  fromHuggingFace(config: Readonly<Record<string, unknown>>): Configuration;
+  /** Longest context, vocabulary and the sizes that FLOP counts need. */
+  dimensions(configuration: Configuration): ModelDimensions;
+}
+
+/** The sizes that planning needs of any decoder. */
+export interface ModelDimensions {
+  readonly vocabularySize: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly context: number;
+  /** Parameters that take part in matrix products for each token: all but an untied input embedding and the norms. */
+  readonly matrixParameters: number;
+  readonly parameters: number;
+}
+
+/** Training FLOPs of one token, forward and backward: 6N + 12 · layers · width · context (PaLM, appendix B). */
+export function trainingFlopsPerToken(dimensions: ModelDimensions, sequenceLength: number): number {
+  return 6 * dimensions.matrixParameters + 12 * dimensions.layers * dimensions.width * sequenceLength;
+}
+
+/** The part of a parameter that a mapping names, as a tensor. */
+export function mappedTensor(arena: ParameterArena, mapping: WeightMapping): Tensor {
+  const { tensor } = arena.get(mapping.parameter);
+  const width = mapping.shape.length > 1 ? mapping.shape[mapping.shape.length - 1] : 1;
+  return {
+    ...tensor,
+    offset: tensor.offset + mapping.rowStart * width,
+    shape: mapping.shape,
+    rowStride: mapping.shape[mapping.shape.length - 1],
+  };
+}

@@ -1,0 +1,44 @@
+/** What makes two documents near-duplicates. */
+import { z } from "zod";
+
+/**
+ * MinHash with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, chapter 3). The defaults are
+ * datatrove's, used for FineWeb: word 5-grams, 14 bands of 8 rows, half of the pairs at similarity 0.72 found.
+ */
+export const deduplicationSettings = z.strictObject({
+  shingleWords: z.int().min(1).max(100).default(5).describe("words a shingle"),
+  bands: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(14)
+    .describe("bands; a pair that agrees on all rows of one band is a candidate"),
+  rows: z.int().min(1).max(100).default(8).describe("rows a band"),
+  minimumShingles: z
+    .int()
+    .min(1)
+    .default(10)
+    .describe("texts with fewer shingles are compared exactly only: one changed word would decide for them"),
+  minimumSimilarity: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "null: candidates are joined, and chains of them, as in datatrove. A number: a document joins a cluster only if its estimated Jaccard similarity with the cluster's first member is at least this, so that A~B~C never joins an A and a C that are unlike",
+    ),
+  seed: z
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .default(1)
+    .describe("of the hash functions; signatures of two seeds do not compare"),
+});
+
+export type DeduplicationSettings = z.infer<typeof deduplicationSettings>;
+
+/** The probability that MinHash with these bands and rows makes a pair of the given Jaccard similarity a candidate. */
+export function matchProbability(similarity: number, bands: number, rows: number): number {
+  return 1 - (1 - similarity ** rows) ** bands;
+}

@@ -1,0 +1,41 @@
+/** Which documents validate and which train: by cluster, so that no near-duplicate is on both sides. */
+import { createHash } from "node:crypto";
+import type { Split } from "../document.ts";
+
+/** How the held-out part is drawn. */
+export interface SplitSettings {
+  /** Share of the clusters (0–1) that would validate if there were no cap. */
+  readonly validationShare: number;
+  /** Upper bound of the validation part in bytes. */
+  readonly maximumValidationBytes: number;
+  readonly seed: number;
+}
+
+/**
+ * Assigns whole clusters. Every cluster has a fixed place in [0, 1), a hash of (seed, cluster); it validates when that
+ * place is below the share, and the lowest places come first while the byte cap lasts. So a cluster's part depends on
+ * other documents only through the cap: growth can move a cluster at the cap's edge from validation to training, never
+ * the other way, and below the cap nothing moves at all. A cluster larger than the whole cap always trains.
+ */
+export function assignSplits(rows: readonly { cluster: string; bytes: number }[], settings: SplitSettings): Split[] {
+  const clusterBytes = new Map<string, number>();
+  for (const row of rows) clusterBytes.set(row.cluster, (clusterBytes.get(row.cluster) ?? 0) + row.bytes);
+  const candidates = [...clusterBytes]
+    .map(([cluster, bytes]) => ({ cluster, bytes, place: placeOf(cluster, settings.seed) }))
+    .filter(({ place, bytes }) => place < settings.validationShare && bytes <= settings.maximumValidationBytes)
+    .sort((a, b) => a.place - b.place || (a.cluster < b.cluster ? -1 : 1));
+  const validation = new Set<string>();
+  let total = 0;
+  for (const { cluster, bytes } of candidates) {
+    // Stopping at the first that does not fit keeps the order strict: a later, smaller one must not jump ahead.
+    if (total + bytes > settings.maximumValidationBytes) break;
+    total += bytes;
+    validation.add(cluster);
+  }
+  return rows.map(({ cluster }) => (validation.has(cluster) ? "validation" : "train"));
+}
+
+/** The cluster's fixed place in [0, 1): 48 bits of SHA-256 over seed and name. */
+function placeOf(cluster: string, seed: number): number {
+  return createHash("sha256").update(`${seed}\n${cluster}`).digest().readUIntBE(0, 6) / 2 ** 48;
+}

@@ -1,7 +1,7 @@
 /** From signatures to clusters of near-duplicates. */
 import { TilthError } from "../../foundation/errors.ts";
+import { finaliseHash } from "../normalise/hashing.ts";
 import type { DeduplicationSettings } from "./settings.ts";
-import { finalise } from "./shingles.ts";
 import { estimateSimilarity } from "./signature.ts";
 
 /**
@@ -116,7 +116,7 @@ class BandTable {
     let hash = this.offset;
     for (let row = 0; row < this.rows; row++)
       hash = Math.imul(hash ^ signature[this.offset + row], 0x9e3779b1) ^ (hash >>> 15);
-    for (let slot = finalise(hash) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = finaliseHash(hash) & mask; ; slot = (slot + 1) & mask) {
       const other = this.slots[slot];
       if (other === -1) {
         this.slots[slot] = document;

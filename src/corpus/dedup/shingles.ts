@@ -1,5 +1,6 @@
 /** Word shingles as hashes: what MinHash compares. */
 import { characterFlags, lowerCase, UNSPACED, WORD_PART } from "../normalise/characters.ts";
+import { finaliseHash } from "../normalise/hashing.ts";
 
 /** Two independent 32-bit hashes of every shingle of a text; `first[i]` and `second[i]` belong together. */
 export interface Shingles {
@@ -27,8 +28,8 @@ export function hashShingles(text: string, words: number): Shingles {
       b = Math.imul(b + wordHashes.second[word], 0x27d4eb2f);
       b ^= b >>> 13;
     }
-    first[start] = finalise(a);
-    second[start] = finalise(b);
+    first[start] = finaliseHash(a);
+    second[start] = finaliseHash(b);
   }
   return { count, first, second };
 }
@@ -46,8 +47,8 @@ function hashWords(text: string): { first: Int32Array; second: Int32Array } {
       first = grown(first);
       second = grown(second);
     }
-    first[count] = finalise(a);
-    second[count] = finalise(b ^ length);
+    first[count] = finaliseHash(a);
+    second[count] = finaliseHash(b ^ length);
     count++;
     length = 0;
   };
@@ -75,13 +76,4 @@ function grown(array: Int32Array): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(array.length * 2);
   larger.set(array);
   return larger;
-}
-
-/** Murmur3's finaliser: every input bit reaches every output bit. */
-export function finalise(hash: number): number {
-  let mixed = hash ^ (hash >>> 16);
-  mixed = Math.imul(mixed, 0x85ebca6b);
-  mixed ^= mixed >>> 13;
-  mixed = Math.imul(mixed, 0xc2b2ae35);
-  return mixed ^ (mixed >>> 16);
 }

@@ -1,0 +1,45 @@
+import { atLeast, atMost, defineFilter, share } from "./define.ts";
+import { repeatedLines } from "./lines.ts";
+
+const shortLineCharacters = 30;
+const closingMarks = "\"'”’)]*_`»";
+/** Sentence-final marks of the scripts that the identifier knows. */
+const finalMarks = ".!?:;。！？…।؟۔။។";
+
+/** FineWeb's own rules, which look at the shape of lines. */
+export const fineweb = defineFilter({
+  name: "fineweb",
+  kinds: ["prose"],
+  source:
+    "Penedo et al. 2024 (FineWeb), section 3.6, counted as datatrove does. A last mark is tested by itself, so that repeated marks count; closing quotes, brackets and emphasis are looked behind.",
+  measures: {
+    punctuatedLines: "share of lines that end in punctuation",
+    shortLines: "share of lines of at most 30 characters",
+    duplicateLineCharacters: "share of characters in lines that occurred before",
+    newlinesPerWord: "line breaks a word",
+  },
+  thresholds: {
+    punctuatedLines: atLeast(0.12),
+    shortLines: atMost(0.67),
+    duplicateLineCharacters: atMost(0.01),
+    newlinesPerWord: atMost(0.3),
+  },
+  measure: ({ prose }) => {
+    const { text, lines, words } = prose;
+    let punctuated = 0;
+    let short = 0;
+    for (let line = 0; line < lines.count; line++) {
+      const start = lines.starts[line];
+      let last = lines.ends[line] - 1;
+      if (last - start + 1 <= shortLineCharacters) short++;
+      while (last > start && closingMarks.includes(text[last])) last--;
+      if (finalMarks.includes(text[last])) punctuated++;
+    }
+    return {
+      punctuatedLines: share(punctuated, lines.count),
+      shortLines: share(short, lines.count),
+      duplicateLineCharacters: share(repeatedLines(prose).duplicateLineCharacters, prose.characters),
+      newlinesPerWord: share(Math.max(0, prose.allLines - 1), words.count),
+    };
+  },
+});

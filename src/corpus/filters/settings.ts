@@ -1,0 +1,131 @@
+/** The settings of the filters: a preset for each kind of document, and single thresholds on top of it. */
+import { z } from "zod";
+import { nearest } from "../../foundation/errors.ts";
+import type { DocumentKind } from "../document.ts";
+import type { Filter, Threshold } from "./define.ts";
+import { filters } from "./registry.ts";
+
+const kinds = ["prose", "code", "declarations", "data"] as const satisfies readonly DocumentKind[];
+
+const threshold = z
+  .strictObject({
+    minimum: z.number().optional().describe("inclusive lower bound"),
+    maximum: z.number().optional().describe("inclusive upper bound"),
+  })
+  .refine(({ minimum, maximum }) => minimum !== undefined || maximum !== undefined, {
+    error: "a threshold needs a minimum, a maximum or both; null switches the rule off",
+  })
+  .refine(({ minimum, maximum }) => minimum === undefined || maximum === undefined || minimum <= maximum, {
+    error: "minimum is above maximum: no value could pass",
+  });
+
+const preset = z
+  .enum(["adapted", "published", "none"])
+  .default("adapted")
+  .describe(
+    "adapted: the published thresholds with Tilth's deviations for this kind; published: exactly those of the papers; none: only the thresholds given here",
+  );
+
+type Registered = (typeof filters)[number];
+type MeasureOf<F> = F extends Filter<string, infer Measure> ? Measure : never;
+type FilterShape = {
+  [F in Registered as F["name"]]: z.ZodOptional<
+    z.ZodNullable<z.ZodObject<Record<MeasureOf<F>, z.ZodOptional<z.ZodNullable<typeof threshold>>>, z.core.$strict>>
+  >;
+};
+
+/** The thresholds that may be set for one filter: any of its measures, each a threshold or null. */
+function thresholdsOf(filter: Filter) {
+  const shape = Object.fromEntries(
+    Object.entries(filter.measures).map(([measure, text]) => [measure, threshold.nullable().optional().describe(text)]),
+  );
+  return z
+    .strictObject(shape, { error: suggestNames(`measure of the filter ${filter.name}`, Object.keys(shape)) })
+    .nullable()
+    .optional()
+    .describe(`${filter.source}; null switches the filter off`);
+}
+
+const filterShape = Object.fromEntries(filters.map((filter) => [filter.name, thresholdsOf(filter)])) as FilterShape;
+
+const kindSettings = z.strictObject(
+  { preset, ...filterShape },
+  { error: suggestNames("filter", ["preset", ...Object.keys(filterShape)]) },
+);
+
+/**
+ * Filters by kind of document. Left out, a kind has its adapted preset. `{ prose: { "gopher-quality": { words:
+ * { minimum: 100 }, bulletLines: null } } }` replaces one threshold and switches another off.
+ */
+export const filterSettings = z.strictObject(
+  {
+    prose: kindSettings.prefault({}),
+    code: kindSettings.prefault({}),
+    declarations: kindSettings.prefault({}),
+    data: kindSettings.prefault({}),
+  },
+  { error: suggestNames("kind of document", kinds) },
+);
+
+export type FilterSettings = z.infer<typeof filterSettings>;
+
+/** A rule that judges: one threshold on one measure. */
+export interface Rule {
+  /** `filter.measure`. */
+  readonly name: string;
+  readonly threshold: Threshold;
+}
+
+const resolved = new WeakMap<FilterSettings, Partial<Record<DocumentKind, readonly Rule[]>>>();
+
+/** The rules for a kind of document, after preset and single settings; worked out once for each settings object. */
+export function rulesFor(kind: DocumentKind, settings: FilterSettings): readonly Rule[] {
+  let known = resolved.get(settings);
+  if (known === undefined) {
+    known = {};
+    resolved.set(settings, known);
+  }
+  known[kind] ??= resolveRules(kind, settings);
+  return known[kind];
+}
+
+function resolveRules(kind: DocumentKind, settings: FilterSettings): Rule[] {
+  const rules: Rule[] = [];
+  for (const filter of filters as readonly Filter[]) {
+    const own = settings[kind][filter.name as Registered["name"]] as
+      | Record<string, Threshold | null>
+      | null
+      | undefined;
+    if (own === null) continue;
+    for (const measure of Object.keys(filter.measures)) {
+      const chosen =
+        own?.[measure] === undefined ? presetThreshold(filter, measure, kind, settings[kind].preset) : own[measure];
+      if (chosen) rules.push({ name: `${filter.name}.${measure}`, threshold: chosen });
+    }
+  }
+  return rules;
+}
+
+function presetThreshold(
+  filter: Filter,
+  measure: string,
+  kind: DocumentKind,
+  name: z.infer<typeof preset>,
+): Threshold | null | undefined {
+  if (name === "none" || !filter.kinds.includes(kind)) return null;
+  const deviation = name === "adapted" ? filter.deviations?.[kind]?.[measure] : undefined;
+  return deviation === undefined ? filter.thresholds[measure] : deviation.threshold;
+}
+
+/** Names the unknown keys of a strict object, with the known ones that are near. */
+function suggestNames(what: string, known: readonly string[]): z.core.$ZodErrorMap {
+  return (issue) => {
+    if (issue.code !== "unrecognized_keys") return undefined;
+    return issue.keys
+      .map((key) => {
+        const near = nearest(key, known);
+        return `"${key}" is no ${what}; ${near === undefined ? `known are ${known.join(", ")}` : `did you mean "${near}"?`}`;
+      })
+      .join("; ");
+  };
+}

@@ -1,0 +1,61 @@
+/** What a training run is told: everything that decides its numbers, and nothing else. */
+import { z } from "zod";
+
+const positiveInteger = z.number().int().positive();
+
+/** The learning rate over the run, as shares of `learningRate`. */
+export const scheduleConfiguration = z.strictObject({
+  /** `cosine` falls to `finalShare` over the whole run; `warmup-stable-decay` holds, then falls in the last part. */
+  kind: z.enum(["cosine", "warmup-stable-decay"]).default("warmup-stable-decay"),
+  warmupSteps: z.number().int().nonnegative().default(50),
+  /** warmup-stable-decay: the share of all steps in which the rate falls, linearly. */
+  decayShare: z.number().min(0).max(1).default(0.3),
+  /** The rate at the end, as a share of the highest. */
+  finalShare: z.number().min(0).max(1).default(0.1),
+});
+
+/** AdamW's settings; defaults are GPT-3's (Brown et al. 2020). */
+export const optimizerConfiguration = z.strictObject({
+  kind: z.literal("adamw").default("adamw"),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.95),
+  epsilon: z.number().positive().default(1e-8),
+  weightDecay: z.number().nonnegative().default(0.1),
+  /** Global-norm clipping; `null` switches it off. */
+  maximumGradientNorm: z.number().positive().nullable().default(1),
+});
+
+/** One run of the trainer. Lengths and batches are in tokens and sequences, intervals in steps. */
+export const trainingConfiguration = z
+  .strictObject({
+    steps: positiveInteger,
+    /** Tokens of one training sequence. */
+    sequenceLength: positiveInteger.default(256),
+    /** Sequences of one optimizer step. */
+    batchSequences: positiveInteger.default(16),
+    /** Sequences of one forward and backward pass; divides `batchSequences`. */
+    microBatchSequences: positiveInteger.default(8),
+    learningRate: z.number().positive().default(3e-3),
+    schedule: scheduleConfiguration.prefault({}),
+    optimizer: optimizerConfiguration.prefault({}),
+    /** Whether a token sees only its own document. */
+    documentMask: z.boolean().default(true),
+    validateEvery: positiveInteger.default(100),
+    /** Sequences of one validation pass during the run. */
+    validationSequences: positiveInteger.default(64),
+    checkpointEvery: positiveInteger.default(500),
+    /** Checkpoints kept; older ones are removed once a newer one is complete. */
+    keepCheckpoints: positiveInteger.default(2),
+    seed: z.number().int().nonnegative().default(1),
+  })
+  .refine((one) => one.batchSequences % one.microBatchSequences === 0, {
+    message: "batchSequences must be a multiple of microBatchSequences",
+    path: ["microBatchSequences"],
+  })
+  .refine((one) => one.schedule.warmupSteps <= one.steps, {
+    message: "warmupSteps must not exceed steps",
+    path: ["schedule", "warmupSteps"],
+  });
+
+export type TrainingConfiguration = z.infer<typeof trainingConfiguration>;
+export type ScheduleConfiguration = z.infer<typeof scheduleConfiguration>;

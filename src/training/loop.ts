@@ -1,0 +1,102 @@
+/** The training loop: batch, forward, backward, step, log, validate, checkpoint. */
+import { InterruptedError, TilthError } from "../foundation/index.ts";
+import { type CheckpointFiles, latestCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { RunLog, type RunRecord } from "./log.ts";
+import type { TokenStream } from "./tokens.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** What the loop needs beside the trainer. */
+export interface LoopOptions {
+  readonly runFolder: string;
+  readonly train: TokenStream;
+  readonly validation: TokenStream;
+  readonly configurationHash: string;
+  /** Files that travel with every checkpoint: tokenizer, model card, data report. */
+  readonly files: CheckpointFiles;
+  readonly resume: boolean;
+  /** Measured peak in FLOP/s, for MFU; null if it was not measured. */
+  readonly peakFlops: number | null;
+  readonly onRecord: (record: RunRecord) => void;
+  readonly onWarning: (message: string) => void;
+  /** Asked between steps; true saves a checkpoint and leaves with InterruptedError. */
+  readonly shouldStop: () => boolean;
+}
+
+/** Trains until `configuration.steps` and returns the path of the last checkpoint. */
+export async function runTraining(trainer: Trainer, options: LoopOptions): Promise<string> {
+  const { configuration } = trainer;
+  const log = new RunLog(options.runFolder);
+  const report = (record: RunRecord) => {
+    log.append(record);
+    options.onRecord(record);
+  };
+  let checkpoint = await start(trainer, options, log);
+  let saved = trainer.step;
+  const save = async () => {
+    const { configurationHash, files } = options;
+    checkpoint = await saveCheckpoint(options.runFolder, trainer, {
+      configurationHash,
+      files,
+      keep: configuration.keepCheckpoints,
+    });
+    saved = trainer.step;
+    report({ kind: "checkpoint", step: trainer.step, path: checkpoint });
+  };
+
+  while (trainer.step < configuration.steps) {
+    if (options.shouldStop()) {
+      if (trainer.step > saved) await save();
+      throw new InterruptedError(`stopped after step ${trainer.step} of ${configuration.steps}; the state is saved`, {
+        remedy: `Continue with: tilth train --resume ${options.runFolder}`,
+      });
+    }
+    report(await measuredStep(trainer, options));
+    const { step } = trainer;
+    const last = step === configuration.steps;
+    if (last || step % configuration.validateEvery === 0) {
+      const loss = await trainer.validate(options.validation, configuration.validationSequences);
+      report({ kind: "validation", step, loss });
+    }
+    if (last || step % configuration.checkpointEvery === 0) await save();
+  }
+  if (checkpoint === undefined) throw new TilthError("the run has no step to take: training.steps is reached");
+  return checkpoint;
+}
+
+async function start(trainer: Trainer, options: LoopOptions, log: RunLog): Promise<string | undefined> {
+  if (!options.resume) return undefined;
+  const checkpoint = await latestCheckpoint(options.runFolder, options.onWarning);
+  if (checkpoint === undefined) options.onWarning(`no checkpoint in ${options.runFolder}: starting from step 0`);
+  else await restoreCheckpoint(checkpoint, trainer, options.configurationHash);
+  log.cutAfter(trainer.step);
+  return checkpoint;
+}
+
+async function measuredStep(trainer: Trainer, options: LoopOptions): Promise<RunRecord> {
+  const { backend } = trainer.engine;
+  const started = performance.now();
+  const kernelsBefore = backend.kernelSeconds();
+  const { loss, learningRate, gradientNorm, tokens } = await trainer.takeStep(options.train);
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+    throw new TilthError(
+      `the loss of step ${trainer.step} is ${loss} (gradient norm ${gradientNorm}): the run has diverged`,
+      {
+        remedy: "Lower training.learningRate or lengthen schedule.warmupSteps, then --resume from the last checkpoint.",
+      },
+    );
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const kernelSeconds = backend.kernelSeconds() - kernelsBefore;
+  const tokensPerSecond = tokens / seconds;
+  return {
+    kind: "step",
+    step: trainer.step,
+    loss,
+    learningRate,
+    gradientNorm,
+    tokens,
+    tokensPerSecond,
+    mfu: options.peakFlops === null ? null : (tokensPerSecond * trainer.flopsPerToken()) / options.peakFlops,
+    hostShare: kernelSeconds === 0 ? null : Math.max(0, 1 - kernelSeconds / seconds),
+  };
+}

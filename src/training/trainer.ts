@@ -1,0 +1,91 @@
+/** A model with its optimizer: the state that a checkpoint holds, and the one step that changes it. */
+import { AdamW, type Backend, Engine } from "../engine/index.ts";
+import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "../models/index.ts";
+import { nextTokenLoss } from "../objectives/index.ts";
+import type { TrainingConfiguration } from "./configuration.ts";
+import { learningRateAt } from "./schedule.ts";
+import { sequencesOfStep, type TokenStream } from "./tokens.ts";
+
+/** What one step reports. */
+export interface StepResult {
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  readonly tokens: number;
+}
+
+/** Everything of a run that lives on the backend. `step` counts the optimizer steps taken. */
+export class Trainer {
+  readonly engine: Engine;
+  readonly model: LanguageModel;
+  readonly optimizer: AdamW;
+
+  constructor(
+    backend: Backend,
+    architecture: Architecture<unknown>,
+    modelConfiguration: unknown,
+    readonly configuration: TrainingConfiguration,
+  ) {
+    this.engine = new Engine(backend);
+    this.model = architecture.create(this.engine, modelConfiguration);
+    this.model.arena.initialize(configuration.seed);
+    this.optimizer = new AdamW(this.model.arena, {
+      ...configuration.optimizer,
+      maximumGradientNorm: configuration.optimizer.maximumGradientNorm ?? Number.POSITIVE_INFINITY,
+    });
+  }
+
+  get step(): number {
+    return this.optimizer.step;
+  }
+
+  /** Takes the next step on the batch that (seed, step) names. */
+  async takeStep(stream: TokenStream): Promise<StepResult> {
+    const { configuration, engine } = this;
+    const { sequenceLength, batchSequences, microBatchSequences, documentMask, seed } = configuration;
+    const step = this.step + 1;
+    const count = stream.requireSequences(sequenceLength);
+    const sequences = sequencesOfStep(step, batchSequences, count, seed);
+    let loss = 0;
+    for (let first = 0; first < batchSequences; first += microBatchSequences) {
+      const batch = stream.batch(sequences.slice(first, first + microBatchSequences), sequenceLength, documentMask);
+      loss += await engine.scope({ record: true }, async () => {
+        const objective = nextTokenLoss(engine, this.model, batch, batchSequences * sequenceLength);
+        engine.backward(objective.loss);
+        return engine.scalar(objective.loss);
+      });
+    }
+    const learningRate = learningRateAt(step, configuration);
+    this.optimizer.update(learningRate);
+    const gradientNorm = await engine.scalar(this.optimizer.gradientNorm);
+    return { loss, learningRate, gradientNorm, tokens: batchSequences * sequenceLength };
+  }
+
+  /** Mean loss in nats a token over the first `limit` sequences of a stream. */
+  async validate(stream: TokenStream, limit: number): Promise<number> {
+    const { sequenceLength, microBatchSequences, documentMask } = this.configuration;
+    const count = Math.min(stream.requireSequences(sequenceLength), limit);
+    let total = 0;
+    for (let first = 0; first < count; first += microBatchSequences) {
+      const indices = Array.from({ length: Math.min(microBatchSequences, count - first) }, (_, i) => first + i);
+      const batch = stream.batch(indices, sequenceLength, documentMask);
+      total += await this.engine.scope({ record: false }, () =>
+        this.engine.scalar(nextTokenLoss(this.engine, this.model, batch, 1).loss),
+      );
+    }
+    return total / (count * sequenceLength);
+  }
+
+  /** FLOPs of one token of training, forward and backward: what MFU counts. */
+  flopsPerToken(): number {
+    const dimensions = this.model.architecture.dimensions(this.model.configuration);
+    return trainingFlopsPerToken(dimensions, this.configuration.sequenceLength);
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+    this.model.dispose();
+    this.engine.trim();
+  }
+}

@@ -32,6 +32,7 @@ export const c4 = defineFilter({
   },
   deviations: {
     prose: {
+      sentences: { threshold: atLeast(2), reason: "the text of a short README or licence is two or three sentences" },
       curlyBraces: {
         threshold: null,
         reason: "C4 takes a brace for source code left in a web page; technical writing shows braces on purpose",

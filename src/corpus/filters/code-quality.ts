@@ -1,6 +1,9 @@
 import { LETTER } from "../normalise/characters.ts";
 import { atLeast, atMost, defineFilter, share } from "./define.ts";
 
+const oneLongLine =
+  "one long line (a table, an export list, a test vector) does not spoil a file of thousands; minified code is nothing but long lines";
+
 /** The shape of a source file: people write lines that fit a screen, tools write lines that do not. */
 export const codeQuality = defineFilter({
   name: "code-quality",
@@ -23,6 +26,17 @@ export const codeQuality = defineFilter({
     lines: atMost(100_000),
     alphanumericShare: atLeast(0.25),
     alphabeticShare: atLeast(0.25),
+  },
+  deviations: {
+    code: {
+      longestLine: { threshold: null, reason: oneLongLine },
+      longLineShare: { threshold: atMost(0.1), reason: oneLongLine },
+    },
+    declarations: {
+      longestLine: { threshold: null, reason: oneLongLine },
+      longLineShare: { threshold: atMost(0.25), reason: "compilers print unions and export lists on one line" },
+      meanLineLength: { threshold: atMost(150), reason: "compilers print unions and export lists on one line" },
+    },
   },
   measure: ({ whole }) => {
     const { text, words } = whole;

@@ -1,6 +1,7 @@
 import { atMost, defineFilter, share } from "./define.ts";
 
 const hexadecimalRun = /(?:(?:0x|\\x)?[0-9a-fA-F]{2}(?![0-9a-zA-Z])[,;]?\s*){8,}|(?:\\x[0-9a-fA-F]{2}){8,}/g;
+const sourceMapMappings = /"mappings"\s*:\s*"[A-Za-z0-9+/,;]*"/g;
 const unicodeRun = /(?:\\u[0-9a-fA-F]{4}){8,}/g;
 
 /**
@@ -15,8 +16,9 @@ export const encodedData = defineFilter({
   measures: {
     encodedShare: "share of characters within encoded runs",
     longestRun: "characters of the longest encoded run",
+    sourceMapShare: "share of characters in the mappings of a source map (an addition to StarCoder2's patterns)",
   },
-  thresholds: { encodedShare: atMost(0.5), longestRun: atMost(1024) },
+  thresholds: { encodedShare: atMost(0.5), longestRun: atMost(1024), sourceMapShare: atMost(0.1) },
   measure: ({ whole }) => {
     const hexadecimal = matched(whole.text, hexadecimalRun, mayHoldHexadecimal(whole.text));
     const unicode = matched(whole.text, unicodeRun, whole.text.includes("\\u"));
@@ -26,6 +28,10 @@ export const encodedData = defineFilter({
         share(whole.base64Characters + hexadecimal.characters + unicode.characters, whole.text.length),
       ),
       longestRun: Math.max(whole.longestBase64Run, hexadecimal.longest, unicode.longest),
+      sourceMapShare: share(
+        matched(whole.text, sourceMapMappings, whole.text.includes('"mappings"')).characters,
+        whole.text.length,
+      ),
     };
   },
 });

@@ -24,6 +24,20 @@ export const fineweb = defineFilter({
     duplicateLineCharacters: atMost(0.01),
     newlinesPerWord: atMost(0.3),
   },
+  deviations: {
+    prose: {
+      punctuatedLines: {
+        threshold: null,
+        reason: "headings, list items and changelog entries end without a full stop: 0.12 rejects whole changelogs",
+      },
+      shortLines: { threshold: atMost(0.8), reason: "lists of names and options have short lines" },
+      duplicateLineCharacters: {
+        threshold: null,
+        reason: "0.01 rejects changelogs for their repeated headings; gopher-repetition judges the same share at 0.2",
+      },
+      newlinesPerWord: { threshold: atMost(0.4), reason: "headings and lists break lines more often than paragraphs" },
+    },
+  },
   measure: ({ prose }) => {
     const { text, lines, words } = prose;
     let punctuated = 0;

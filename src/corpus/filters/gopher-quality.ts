@@ -27,7 +27,8 @@ export const gopherQuality = defineFilter({
     bulletLines: "share of lines that begin with a bullet",
     ellipsisLines: "share of lines that end in an ellipsis",
     alphabeticWords: "share of words with a letter",
-    stopWords: "how many of the, be, to, of, and, that, have, with occur",
+    stopWords:
+      "how many of the, be, to, of, and, that, have, with occur; English only: switch it off for corpora in other languages",
   },
   thresholds: {
     words: between(50, 100_000),
@@ -38,6 +39,19 @@ export const gopherQuality = defineFilter({
     ellipsisLines: atMost(0.3),
     alphabeticWords: atLeast(0.8),
     stopWords: atLeast(2),
+  },
+  deviations: {
+    prose: {
+      words: {
+        threshold: between(30, 100_000),
+        reason: "50 words are counted without code here; a short README beside its example is still a document",
+      },
+      bulletLines: { threshold: null, reason: "changelogs and option lists are all bullets, and good technical text" },
+      alphabeticWords: {
+        threshold: atLeast(0.6),
+        reason: "versions, numbers and signs of compatibility tables count as words; 0.8 rejects API documentation",
+      },
+    },
   },
   measure: ({ prose }) => {
     const { words, lines } = prose;

@@ -10,6 +10,7 @@ const headingMarks = /^ {0,3}#{1,6}(?=[ \t])/gm;
 const rule = /^[ \t]*[|:=~*_^"'`+#-][|:=~*_^"'`+# \t-]{2,}$/gm;
 const tableCellBorder = /[ \t]*\|[ \t]*/g;
 const tableRow = /^[ \t]*\|.*$/gm;
+const blankRun = /\n(?:[ \t]*\n){2,}/g;
 const fence = /^ {0,3}(`{3,}|~{3,})([^\n]*)$/gm;
 
 /**
@@ -28,7 +29,8 @@ export function proseOf(text: string): string {
   if (prose.includes("#")) prose = prose.replace(headingMarks, "");
   prose = prose.replace(rule, "");
   if (prose.includes("|")) prose = prose.replace(tableRow, (row) => row.replace(tableCellBorder, " "));
-  return prose;
+  // What was removed leaves empty lines, which the writer did not write.
+  return prose === text ? text : prose.replace(blankRun, "\n\n");
 }
 
 /** CommonMark: a fence closes at the next line of the same mark, at least as long, with nothing after it. */

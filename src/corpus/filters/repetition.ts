@@ -40,9 +40,9 @@ export class HashCounter {
 
 const largestKept = 1 << 22;
 
-/** Extends the hash of a sequence by one more element. */
+/** Extends the hash of a sequence by one more element; the order counts. */
 export function extendHash(hash: number, next: number): number {
-  let mixed = Math.imul(hash ^ next, 0x85ebca6b);
+  let mixed = Math.imul(Math.imul(hash, 0x9e3779b1) + next, 0x85ebca6b);
   mixed ^= mixed >>> 15;
   mixed = Math.imul(mixed, 0x2c1b3c6d);
   return mixed ^ (mixed >>> 13);

@@ -1,7 +1,7 @@
 import { atMost, defineFilter, share } from "./define.ts";
 import { repeatedLines } from "./lines.ts";
+import type { WordList } from "./positions.ts";
 import { extendHash, HashCounter } from "./repetition.ts";
-import type { Words } from "./scan.ts";
 
 const apiDocumentation =
   "twice the published share: API documentation says of each function what it said of the one before; licence collections and generated tables, at 0.5 and more, still go";
@@ -89,7 +89,7 @@ class GramHashes {
   readonly charactersBefore: Int32Array;
   private n = 1;
 
-  constructor(private readonly words: Words) {
+  constructor(private readonly words: WordList) {
     this.hashes = words.hashes.slice(0, words.count);
     this.charactersBefore = new Int32Array(words.count + 1);
     for (let word = 0; word < words.count; word++) {

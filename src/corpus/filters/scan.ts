@@ -1,6 +1,7 @@
 /** One pass over a text that finds its lines, words and characters; every filter measures from what it found. */
 import { BASE64, characterFlags, DIGIT, LETTER, SPACE, UNSPACED, WHITE, WORD_PART } from "../normalise/characters.ts";
 import { finaliseHash } from "../normalise/hashing.ts";
+import { LineList, WordList } from "./positions.ts";
 
 /** A base64 run may continue on the next line if it filled at least so much of this one: encoders wrap at 64 or 76. */
 const wrappedRunCharacters = 40;
@@ -16,8 +17,8 @@ const shortestBase64Run = 64;
  */
 export interface Scan {
   readonly text: string;
-  readonly words: Words;
-  readonly lines: Lines;
+  readonly words: WordList;
+  readonly lines: LineList;
   /** Blank ones included; a text that ends in a line break has no empty line after it. */
   readonly allLines: number;
   /** Longest line in code units, white space included. */
@@ -36,34 +37,17 @@ export interface Scan {
   readonly longestBase64Run: number;
 }
 
-export interface Words {
-  readonly count: number;
-  /** Where each begins and, exclusively, ends. */
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
-  /** 32-bit hash of the word as written. */
-  readonly hashes: Int32Array;
-  /** `LETTER` and `DIGIT` where the word has one. */
-  readonly flags: Uint8Array;
+/** What a scan fills: reused by the next one, which overwrites the words and lines of the last. */
+export class Scratch {
+  readonly words = new WordList();
+  readonly lines = new LineList();
 }
 
-export interface Lines {
-  readonly count: number;
-  /** Without the white space at both ends. */
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
-  readonly firstWords: Int32Array;
-  /** 1 where a blank line, or the text's beginning, stands before the line. */
-  readonly opensParagraph: Uint8Array;
-}
-
-/** Scans `text`. The arrays are reused by the next call with the same `scratch`. */
-export function scan(text: string, scratch: Scratch): Scan {
-  scratch.prepare(text.length);
-  const { wordStarts, wordEnds, wordHashes, wordFlags, lineStarts, lineEnds, lineWords, lineOpens } = scratch;
+/** Scans `text`. Its words and lines are those of `scratch`, and last until the next scan with it. */
+export function scan(text: string, { words, lines }: Scratch): Scan {
+  words.clear();
+  lines.clear();
   const length = text.length;
-  let words = 0;
-  let lines = 0;
   let allLines = 0;
   let longestLine = 0;
   let longLineCharacters = 0;
@@ -96,11 +80,7 @@ export function scan(text: string, scratch: Scratch): Scan {
     base64Flags = 0;
   };
   const endWord = (end: number) => {
-    wordStarts[words] = wordStart;
-    wordEnds[words] = end;
-    wordHashes[words] = finaliseHash(hash);
-    wordFlags[words] = flagsOfWord;
-    words++;
+    words.add(wordStart, end, finaliseHash(hash), flagsOfWord);
     wordStart = -1;
   };
 
@@ -126,14 +106,10 @@ export function scan(text: string, scratch: Scratch): Scan {
       allLines++;
       if (index - lineStart > longestLine) longestLine = index - lineStart;
       if (index - lineStart > longLine) longLineCharacters += index - lineStart;
-      if (words > wordsBeforeLine) {
-        lineStarts[lines] = wordStarts[wordsBeforeLine];
-        lineEnds[lines] = wordEnds[words - 1];
-        lineWords[lines] = wordsBeforeLine;
-        lineOpens[lines] = afterBlank;
-        lines++;
+      if (words.count > wordsBeforeLine) {
+        lines.add(words.starts[wordsBeforeLine], words.ends[words.count - 1], wordsBeforeLine, afterBlank);
         afterBlank = 0;
-        wordsBeforeLine = words;
+        wordsBeforeLine = words.count;
       } else {
         afterBlank = 1;
       }
@@ -167,8 +143,8 @@ export function scan(text: string, scratch: Scratch): Scan {
   endBase64Run();
   return {
     text,
-    words: { count: words, starts: wordStarts, ends: wordEnds, hashes: wordHashes, flags: wordFlags },
-    lines: { count: lines, starts: lineStarts, ends: lineEnds, firstWords: lineWords, opensParagraph: lineOpens },
+    words,
+    lines,
     allLines: length === 0 ? 0 : allLines,
     longestLine,
     longLineCharacters,
@@ -182,34 +158,3 @@ export function scan(text: string, scratch: Scratch): Scan {
     longestBase64Run,
   };
 }
-
-/** Arrays that grow to the longest text seen, so that a corpus of small documents allocates once. */
-export class Scratch {
-  wordStarts = new Int32Array(0);
-  wordEnds = new Int32Array(0);
-  wordHashes = new Int32Array(0);
-  wordFlags = new Uint8Array(0);
-  lineStarts = new Int32Array(0);
-  lineEnds = new Int32Array(0);
-  lineWords = new Int32Array(0);
-  lineOpens = new Uint8Array(0);
-
-  /** Makes room for a text of so many code units, in which every unit could be a word or every second one a line. */
-  prepare(units: number): void {
-    const words = units + 1;
-    if (this.wordStarts.length >= words && this.wordStarts.length <= Math.max(words, largestKept)) return;
-    const capacity = Math.max(1 << 16, words);
-    this.wordStarts = new Int32Array(capacity);
-    this.wordEnds = new Int32Array(capacity);
-    this.wordHashes = new Int32Array(capacity);
-    this.wordFlags = new Uint8Array(capacity);
-    const lines = (capacity >> 1) + 1;
-    this.lineStarts = new Int32Array(lines);
-    this.lineEnds = new Int32Array(lines);
-    this.lineWords = new Int32Array(lines);
-    this.lineOpens = new Uint8Array(lines);
-  }
-}
-
-/** Room for a longer text than this is given back with the next text. */
-const largestKept = 1 << 22;

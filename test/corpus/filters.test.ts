@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { DocumentKind } from "../../src/corpus/document.ts";
 import { filterCatalogue, filterSettings, judgeDocument, measureDocument } from "../../src/corpus/filters/index.ts";
 import { proseOf } from "../../src/corpus/filters/prose.ts";
@@ -376,6 +377,21 @@ describe("filterSettings", () => {
     ["number that is none", { code: { length: { bytes: { minimum: Number.NaN } } } }, "NaN"],
   ])("names what is wrong with a %s", (_, input, message) => {
     expect(() => filterSettings.parse(input)).toThrow(message);
+  });
+
+  it("completes and checks the names in the editor", () => {
+    const input: z.input<typeof filterSettings> = {
+      prose: { preset: "published", "gopher-quality": { words: { minimum: 100 } } },
+      // @ts-expect-error: c4 has no measure of this name
+      code: { c4: { sentence: null } },
+    };
+    expect(() => filterSettings.parse(input)).toThrow("sentences");
+  });
+
+  it("describes itself as a JSON schema, for help and completion", () => {
+    const schema = JSON.stringify(z.toJSONSchema(filterSettings, { io: "input" }));
+    expect(schema).toContain("share of lines that end in punctuation");
+    expect(schema).toContain("Rae et al. 2021");
   });
 
   it("survives a round trip through JSON", () => {

@@ -5,7 +5,7 @@ import { z } from "zod";
  * MinHash with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, chapter 3). The defaults are
  * datatrove's, used for FineWeb: word 5-grams, 14 bands of 8 rows, half of the pairs at similarity 0.72 found.
  * The check against the first member at 0.4 is Tilth's: it leaves the curve as published from a similarity of 0.5 up
- * (a candidate of 0.5 fails it once in 400 times) and cuts chains, which in node_modules joined translations into
+ * (a candidate of 0.5 fails it about once in 800 times) and cuts chains, which in node_modules joined translations into
  * Icelandic and Russian over a file with little text of its own.
  */
 export const deduplicationSettings = z.strictObject({

@@ -12,7 +12,7 @@ const unicodeRun = /(?:\\u[0-9a-fA-F]{4}){8,}/g;
 export const encodedData = defineFilter({
   name: "encoded-data",
   kinds: ["prose", "code", "declarations", "data"],
-  source: "Lozhkov et al. 2024 (StarCoder2), appendix: base64, hexadecimal and Unicode-escape runs",
+  source: "Lozhkov et al. 2024 (StarCoder2), encoded data filter: base64, hexadecimal and Unicode-escape runs",
   measures: {
     encodedShare: "share of characters within encoded runs",
     longestRun: "characters of the longest encoded run",

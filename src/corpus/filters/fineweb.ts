@@ -11,7 +11,7 @@ export const fineweb = defineFilter({
   name: "fineweb",
   kinds: ["prose"],
   source:
-    "Penedo et al. 2024 (FineWeb), section 3.6, counted as datatrove does. A last mark is tested by itself, so that repeated marks count; closing quotes, brackets and emphasis are looked behind.",
+    "Penedo et al. 2024 (FineWeb), counted as datatrove does. A last mark is tested by itself, so that repeated marks count; closing quotes, brackets and emphasis are looked behind.",
   measures: {
     punctuatedLines: "share of lines that end in punctuation",
     shortLines: "share of lines of at most 30 characters",
@@ -35,7 +35,7 @@ export const fineweb = defineFilter({
         threshold: null,
         reason: "0.01 rejects changelogs for their repeated headings; gopher-repetition judges the same share at 0.2",
       },
-      newlinesPerWord: { threshold: atMost(0.4), reason: "headings and lists break lines more often than paragraphs" },
+      newlinesPerWord: { threshold: atMost(0.5), reason: "headings and lists break lines more often than paragraphs" },
     },
   },
   measure: ({ prose }) => {

@@ -46,6 +46,10 @@ export const gopherQuality = defineFilter({
         threshold: between(30, 100_000),
         reason: "50 words are counted without code here; a short README beside its example is still a document",
       },
+      meanWordLength: {
+        threshold: between(3, 12),
+        reason: "qualified names and signatures count as words; API references come to a mean of 10 and a little more",
+      },
       bulletLines: { threshold: null, reason: "changelogs and option lists are all bullets, and good technical text" },
       alphabeticWords: {
         threshold: atLeast(0.6),

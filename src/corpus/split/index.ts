@@ -1,4 +1,4 @@
-/** Which documents validate and which train: by cluster, so that no near-duplicate is on both sides. */
+/** Which documents validate and which train: by cluster, so that the near-duplicates of one are never on both sides. */
 import { createHash } from "node:crypto";
 import type { Split } from "../document.ts";
 

@@ -10,7 +10,7 @@ const entryPoints = {
   index: "src/index.ts",
   cli: "src/cli/main.ts",
   "corpus-worker": "src/corpus/worker.ts",
-  "training-worker": "src/training/worker.ts",
+  "job-worker": "src/jobs/worker.ts",
   "native-build": "src/engine/backends/cpu/build-command.ts",
   bench: "bench/main.ts",
 };

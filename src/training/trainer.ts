@@ -4,7 +4,7 @@ import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "..
 import { nextTokenLoss } from "../objectives/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 import { learningRateAt } from "./schedule.ts";
-import { sequencesOfStep, type TokenStream } from "./tokens.ts";
+import { sequencesOfStep, type TokenStream, type TrainingBatch } from "./tokens.ts";
 
 /** What one step reports. */
 export interface StepResult {
@@ -41,25 +41,37 @@ export class Trainer {
   }
 
   /** Takes the next step on the batch that (seed, step) names. */
-  async takeStep(stream: TokenStream): Promise<StepResult> {
-    const { configuration, engine } = this;
-    const { sequenceLength, batchSequences, microBatchSequences, documentMask, seed } = configuration;
-    const step = this.step + 1;
+  takeStep(stream: TokenStream): Promise<StepResult> {
+    const { sequenceLength, batchSequences, microBatchSequences, documentMask, seed } = this.configuration;
     const count = stream.requireSequences(sequenceLength);
-    const sequences = sequencesOfStep(step, batchSequences, count, seed);
+    const sequences = sequencesOfStep(this.step + 1, batchSequences, count, seed);
+    const microBatches = Array.from({ length: batchSequences / microBatchSequences }, (_, index) =>
+      stream.batch(
+        sequences.slice(index * microBatchSequences, (index + 1) * microBatchSequences),
+        sequenceLength,
+        documentMask,
+      ),
+    );
+    return this.takeStepOn(microBatches);
+  }
+
+  /** Takes a step on the given micro-batches: gradients of the mean over all their targets. */
+  async takeStepOn(microBatches: readonly TrainingBatch[]): Promise<StepResult> {
+    const { engine } = this;
+    const targets = microBatches.reduce((sum, batch) => sum + batch.targetCount, 0);
     let loss = 0;
-    for (let first = 0; first < batchSequences; first += microBatchSequences) {
-      const batch = stream.batch(sequences.slice(first, first + microBatchSequences), sequenceLength, documentMask);
-      loss += await engine.scope({ record: true }, async () => {
-        const objective = nextTokenLoss(engine, this.model, batch, batchSequences * sequenceLength);
+    for (const batch of microBatches) {
+      loss += await engine.scope({ record: true }, () => {
+        const objective = nextTokenLoss(engine, this.model, batch, targets);
         engine.backward(objective.loss);
         return engine.scalar(objective.loss);
       });
     }
-    const learningRate = learningRateAt(step, configuration);
+    const learningRate = learningRateAt(this.step + 1, this.configuration);
     this.optimizer.update(learningRate);
     const gradientNorm = await engine.scalar(this.optimizer.gradientNorm);
-    return { loss, learningRate, gradientNorm, tokens: batchSequences * sequenceLength };
+    const tokens = microBatches.reduce((sum, batch) => sum + batch.tokens.length, 0);
+    return { loss, learningRate, gradientNorm, tokens };
   }
 
   /** Mean loss in nats a token over the first `limit` sequences of a stream. */

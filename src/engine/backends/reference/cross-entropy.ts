@@ -1,0 +1,43 @@
+import { TilthError } from "../../../foundation/index.ts";
+import type { Kernels } from "../../backend.ts";
+import { rowsOf, widthOf } from "../../tensor.ts";
+import { floats, integers, requireMatrix } from "./memory.ts";
+
+export const crossEntropy: Pick<Kernels, "headCrossEntropy"> = {
+  headCrossEntropy({ losses, x, weight, targets, xGradient, weightGradient }) {
+    const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
+    requireMatrix(weight, vocabulary, width, "headCrossEntropy: weight");
+    const [hidden, head] = [floats(x, "headCrossEntropy: x"), floats(weight, "headCrossEntropy: weight")];
+    const wanted = integers(targets, "headCrossEntropy: targets");
+    const to = floats(losses, "headCrossEntropy: losses");
+    const dx = xGradient && floats(xGradient, "headCrossEntropy: xGradient").fill(0);
+    const dw = weightGradient && floats(weightGradient, "headCrossEntropy: weightGradient").fill(0);
+    const logits = new Float64Array(vocabulary);
+    for (let token = 0; token < tokens; token++) {
+      const target = wanted[token];
+      to[token] = 0;
+      if (target < 0) continue;
+      if (target >= vocabulary) {
+        throw new TilthError(`headCrossEntropy: target ${target} is outside a vocabulary of ${vocabulary}`);
+      }
+      let maximum = Number.NEGATIVE_INFINITY;
+      for (let id = 0; id < vocabulary; id++) {
+        let logit = 0;
+        for (let i = 0; i < width; i++) logit += hidden[token * width + i] * head[id * width + i];
+        logits[id] = logit;
+        maximum = Math.max(maximum, logit);
+      }
+      let total = 0;
+      for (let id = 0; id < vocabulary; id++) total += Math.exp(logits[id] - maximum);
+      to[token] = maximum + Math.log(total) - logits[target];
+      if (dx === undefined || dw === undefined) continue;
+      for (let id = 0; id < vocabulary; id++) {
+        const change = Math.exp(logits[id] - maximum) / total - (id === target ? 1 : 0);
+        for (let i = 0; i < width; i++) {
+          dx[token * width + i] += change * head[id * width + i];
+          dw[id * width + i] += change * hidden[token * width + i];
+        }
+      }
+    }
+  },
+};

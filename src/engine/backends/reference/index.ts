@@ -1,0 +1,91 @@
+/** The reference backend: plain loops in TypeScript. It is the specification, the oracle and the fallback. */
+import { TilthError } from "../../../foundation/index.ts";
+import type { Backend, Kernels } from "../../backend.ts";
+import { elementCount, tensorOver } from "../../tensor.ts";
+import { attentions } from "./attention.ts";
+import { crossEntropy } from "./cross-entropy.ts";
+import { elementwise } from "./elementwise.ts";
+import { embeddings } from "./embedding.ts";
+import { products } from "./matmul.ts";
+import { floats, HostStorage, integers } from "./memory.ts";
+import { normalization } from "./normalization.ts";
+import { optimizers } from "./optimizer.ts";
+import { rotary } from "./rope.ts";
+import { gated } from "./swiglu.ts";
+
+const plainKernels: Kernels = {
+  ...elementwise,
+  ...products,
+  ...embeddings,
+  ...normalization,
+  ...rotary,
+  ...attentions,
+  ...gated,
+  ...crossEntropy,
+  ...optimizers,
+};
+
+/** Makes the reference backend. It uses one thread and the collector's memory. */
+export function createReferenceBackend(): Backend {
+  let bytes = 0;
+  let peakBytes = 0;
+  let kernelMilliseconds = 0;
+  const timed = Object.fromEntries(
+    Object.entries(plainKernels).map(([name, kernel]) => [
+      name,
+      (...parameters: unknown[]) => {
+        const started = performance.now();
+        (kernel as (...all: unknown[]) => void)(...parameters);
+        kernelMilliseconds += performance.now() - started;
+      },
+    ]),
+  ) as unknown as Kernels;
+  const backend: Backend = {
+    name: "reference",
+    description: "reference (TypeScript, 1 thread)",
+    threads: 1,
+    kernels: timed,
+    allocate(wanted) {
+      try {
+        const storage = new HostStorage(wanted);
+        bytes += wanted;
+        peakBytes = Math.max(peakBytes, bytes);
+        return storage;
+      } catch (cause) {
+        throw new TilthError(`${wanted} bytes of memory could not be allocated`, { cause });
+      }
+    },
+    release(storage) {
+      bytes -= storage.bytes;
+    },
+    write(tensor, data) {
+      if (data.length !== elementCount(tensor)) {
+        throw new RangeError(`${data.length} values do not fill a tensor of shape [${tensor.shape}]`);
+      }
+      if (data instanceof Int32Array) integers(tensor, "write").set(data);
+      else floats(tensor, "write").set(data);
+    },
+    read: async (tensor) => floats(tensor, "read").slice(),
+    readIntegers: async (tensor) => integers(tensor, "readIntegers").slice(),
+    kernelSeconds: () => kernelMilliseconds / 1000,
+    measurePeakFlops: () => measurePeak(backend),
+    memory: () => ({ bytes, peakBytes }),
+    dispose() {},
+  };
+  return backend;
+}
+
+/** The best rate of this backend's own matrix product over some 0.3 s. */
+function measurePeak(backend: Backend): number {
+  const size = 192;
+  const storages = [0, 1, 2].map(() => backend.allocate(size * size * 4));
+  const [out, a, b] = storages.map((storage) => tensorOver(storage, [size, size]));
+  let best = 0;
+  for (const began = performance.now(); performance.now() - began < 300; ) {
+    const started = performance.now();
+    plainKernels.matmul(out, a, b, { transposeB: true });
+    best = Math.max(best, (2 * size ** 3) / ((performance.now() - started) / 1000));
+  }
+  for (const storage of storages) backend.release(storage);
+  return best;
+}

@@ -1,0 +1,8 @@
+/** Work off the main thread: each job in a file of its own, run by `runJob`. */
+export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
+export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
+export type { DeviceOptions, Job, JobContext } from "./job.ts";
+export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
+export { runJob } from "./run-job.ts";
+export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
+export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";

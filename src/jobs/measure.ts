@@ -1,0 +1,105 @@
+/** What this machine does: its peak, and the speed of a given model on it. */
+import { tensorOver } from "../engine/index.ts";
+import { Random } from "../foundation/index.ts";
+import { architectureNamed } from "../models/index.ts";
+import { Trainer, type TrainingBatch, trainingConfiguration } from "../training/index.ts";
+import { openDevice } from "./device.ts";
+import type { DeviceOptions, Job } from "./job.ts";
+
+/** A model to time, or none: then only the machine is measured. */
+export interface MeasureInput {
+  readonly device: DeviceOptions;
+  readonly model?: {
+    readonly architecture: string;
+    readonly configuration: unknown;
+    readonly sequenceLength: number;
+    readonly microBatchSequences: number;
+    /** Seconds to spend on timing steps; at least three are taken. */
+    readonly seconds: number;
+  };
+}
+
+/** Rates in FLOP/s, bytes/s, tokens/s. */
+export interface MeasureOutput {
+  readonly backend: string;
+  readonly description: string;
+  readonly threads: number;
+  readonly peakFlops: number;
+  /** Rate of copying memory, read and written bytes together. */
+  readonly memoryBytesPerSecond: number;
+  readonly tokensPerSecond: number | null;
+}
+
+export const measureJob: Job<MeasureInput, { warning: string }, MeasureOutput> = {
+  name: "measure",
+  async run(input, { emit }) {
+    const backend = await openDevice(input.device, (warning) => emit({ warning }));
+    try {
+      return {
+        backend: backend.name,
+        description: backend.description,
+        threads: backend.threads,
+        peakFlops: backend.measurePeakFlops(),
+        memoryBytesPerSecond: measureMemory(backend),
+        tokensPerSecond: input.model === undefined ? null : await measureSteps(backend, input.model),
+      };
+    } finally {
+      backend.dispose();
+    }
+  },
+};
+
+function measureMemory(backend: Awaited<ReturnType<typeof openDevice>>): number {
+  const elements = 1 << 24;
+  const storages = [backend.allocate(elements * 4), backend.allocate(elements * 4)];
+  const [to, from] = storages.map((storage) => tensorOver(storage, [1 << 10, 1 << 14]));
+  backend.kernels.fill(from, 1);
+  let best = 0;
+  for (let round = 0; round < 5; round++) {
+    const started = performance.now();
+    backend.kernels.copy(to, from);
+    best = Math.max(best, (2 * elements * 4) / ((performance.now() - started) / 1000));
+  }
+  for (const storage of storages) backend.release(storage);
+  return best;
+}
+
+async function measureSteps(
+  backend: Awaited<ReturnType<typeof openDevice>>,
+  model: NonNullable<MeasureInput["model"]>,
+): Promise<number> {
+  const { sequenceLength, microBatchSequences } = model;
+  const configuration = trainingConfiguration.parse({
+    steps: 1_000,
+    sequenceLength,
+    batchSequences: microBatchSequences,
+    microBatchSequences,
+  });
+  const trainer = new Trainer(backend, architectureNamed(model.architecture), model.configuration, configuration);
+  try {
+    const { vocabularySize } = trainer.model.architecture.dimensions(trainer.model.configuration);
+    const random = new Random(1);
+    const tokens = Int32Array.from({ length: sequenceLength * microBatchSequences }, () =>
+      random.below(vocabularySize),
+    );
+    const batch: TrainingBatch = {
+      sequences: microBatchSequences,
+      length: sequenceLength,
+      tokens,
+      targets: tokens,
+      targetCount: tokens.length,
+    };
+    // The first step allocates; it is not counted.
+    await trainer.takeStepOn([batch]);
+    const started = performance.now();
+    const elapsed = () => (performance.now() - started) / 1000;
+    let steps = 0;
+    while (steps < 3 || elapsed() < model.seconds) {
+      await trainer.takeStepOn([batch]);
+      steps += 1;
+    }
+    return (steps * tokens.length) / elapsed();
+  } finally {
+    trainer.dispose();
+  }
+}

@@ -1,0 +1,16 @@
+/** The jobs: one file each, one line here. */
+import { evaluateJob } from "./evaluate.ts";
+import { generateJob } from "./generate.ts";
+import type { Job } from "./job.ts";
+import { measureJob } from "./measure.ts";
+import { tokenizeJob } from "./tokenize.ts";
+import { trainJob } from "./train.ts";
+
+const jobs = [tokenizeJob, measureJob, trainJob, evaluateJob, generateJob] as const;
+
+/** The job of that name; jobs are named by code, so an unknown one is a mistake of ours. */
+export function jobNamed(name: string): Job<unknown, unknown, unknown> {
+  const job = jobs.find((one) => one.name === name);
+  if (job === undefined) throw new Error(`there is no job "${name}"`);
+  return job as unknown as Job<unknown, unknown, unknown>;
+}

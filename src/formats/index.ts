@@ -1,0 +1,3 @@
+/** File formats shared with other systems. */
+export { readSafetensors, type SafetensorsEntry, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+export type { SafetensorsType } from "./safetensors-header.ts";

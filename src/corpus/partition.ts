@@ -1,0 +1,98 @@
+/** Partitions: how a list of documents is cut, and what a worker does with one piece. */
+import { createHash } from "node:crypto";
+import { canonicalJson, hashOf } from "../foundation/files.ts";
+import { packageVersion } from "../foundation/workers.ts";
+import { readCachedRows, writeCachedRows } from "./partition-cache.ts";
+import { contentKey, type PartialRow, type PartitionSettings, processPartition, readDocument } from "./process.ts";
+import type { WorkItem } from "./readers/index.ts";
+
+/** Raised whenever the same documents and settings give other rows. */
+const stageVersion = 1;
+
+const maximumItems = 200;
+const maximumBytes = 2_000_000;
+
+/** One piece of work; it travels to a worker thread. */
+export interface PartitionTask {
+  readonly items: readonly WorkItem[];
+  readonly settings: PartitionSettings;
+  readonly cacheFolder: string;
+}
+
+/** What the builder keeps in memory of a document while it looks at all of them; the rest waits in the cache. */
+export interface DocumentDigest {
+  readonly id: string;
+  readonly bytes: number;
+  readonly rejections: number;
+  readonly fingerprint: string | undefined;
+  readonly signature: Uint32Array | undefined;
+}
+
+/** A partition's outcome: where its rows are, and their digests. */
+export interface PartitionResult {
+  readonly key: string;
+  readonly digests: readonly DocumentDigest[];
+}
+
+/**
+ * Cuts the items, in order, into pieces of at most 200 documents or about 2 MB. About every fiftieth path ends its
+ * piece, whatever came before: after an added file the cuts fall in their old places again, and the cache still helps.
+ */
+export function partition(items: readonly WorkItem[]): WorkItem[][] {
+  const pieces: WorkItem[][] = [];
+  let current: WorkItem[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    if (current.length > 0 && (current.length >= maximumItems || bytes + item.size > maximumBytes)) {
+      pieces.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(item);
+    bytes += item.size;
+    if (endsPiece(item)) {
+      pieces.push(current);
+      current = [];
+      bytes = 0;
+    }
+  }
+  if (current.length > 0) pieces.push(current);
+  return pieces;
+}
+
+function endsPiece({ source, path }: WorkItem): boolean {
+  return createHash("sha256").update(`${source}\n${path}`).digest()[0] < 5;
+}
+
+/** Processes a partition, or finds its rows in the cache. */
+export function runPartition(task: PartitionTask): PartitionResult {
+  const { key, rows } = partitionRows(task);
+  return {
+    key,
+    digests: rows.map(({ id, bytes, rejections, fingerprint, signature }) => ({
+      id,
+      bytes,
+      rejections: rejections.length,
+      fingerprint,
+      signature,
+    })),
+  };
+}
+
+/** A partition's key and rows; what is not in the cache is computed and put there. */
+export function partitionRows({ items, settings, cacheFolder }: PartitionTask): { key: string; rows: PartialRow[] } {
+  const contents = items.map((item) => readDocument(item, settings.maximumFileBytes));
+  const key = hashOf(
+    "corpus partition",
+    String(stageVersion),
+    packageVersion(),
+    canonicalJson(settings),
+    contentKey(items, contents),
+  );
+  let rows = readCachedRows(cacheFolder, key, items.length);
+  if (rows === undefined) {
+    rows = processPartition(items, contents, settings);
+    writeCachedRows(cacheFolder, key, rows);
+  }
+  return { key, rows };
+}

@@ -1,0 +1,121 @@
+/** One partition of documents, from bytes to rows without relations: pure but for reading the files it is given. */
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { codeOf } from "../foundation/errors.ts";
+import { hashOf } from "../foundation/files.ts";
+import { contentFingerprint, type DeduplicationSettings, minHashSignature } from "./dedup/index.ts";
+import type { Rejection } from "./document.ts";
+import { type FilterSettings, judgeDocument, measureDocument } from "./filters/index.ts";
+import { identifyLanguage, type LanguageSettings, languageRejection } from "./language/index.ts";
+import { decodeText, normalise } from "./normalise/index.ts";
+import type { WorkItem } from "./readers/index.ts";
+
+/** What a partition's rows depend on beside the documents. */
+export interface PartitionSettings {
+  readonly filters: FilterSettings;
+  readonly language: LanguageSettings;
+  readonly deduplication: DeduplicationSettings;
+  readonly maximumFileBytes: number;
+}
+
+/** A document as far as it can be decided by looking at it alone; licence and relations come later. */
+export interface PartialRow {
+  readonly id: string;
+  readonly text: string;
+  readonly bytes: number;
+  readonly language: string;
+  readonly languageScore: number;
+  readonly measures: Readonly<Record<string, number>>;
+  readonly rejections: readonly Rejection[];
+  /** Of the content, for exact duplicates; undefined for a document without text. */
+  readonly fingerprint: string | undefined;
+  readonly signature: Uint32Array | undefined;
+}
+
+/** The bytes of a document, or why there are none. */
+export type DocumentBytes = { readonly bytes: Uint8Array } | { readonly rejection: Rejection };
+
+/** The file's bytes; a file above the limit is not read at all, one that vanished or is closed to us is rejected. */
+export function readDocument(item: Pick<WorkItem, "file">, maximumFileBytes: number): DocumentBytes {
+  try {
+    const { size } = statSync(item.file);
+    if (size > maximumFileBytes) {
+      return {
+        rejection: { stage: "read", rule: "size", value: size, expected: `at most ${maximumFileBytes} bytes` },
+      };
+    }
+    return { bytes: readFileSync(item.file) };
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === undefined) throw error;
+    return { rejection: { stage: "read", rule: "unreadable", value: code, expected: "a file that can be read" } };
+  }
+}
+
+/** A hash of everything in `contents` that `processPartition` depends on. */
+export function contentKey(items: readonly WorkItem[], contents: readonly DocumentBytes[]): string {
+  return hashOf(
+    ...items.flatMap(({ source, path, kind }, index) => {
+      const content = contents[index];
+      const digest =
+        "bytes" in content
+          ? createHash("sha256").update(content.bytes).digest("hex")
+          : JSON.stringify(content.rejection);
+      return [source, path, kind, digest];
+    }),
+  );
+}
+
+/** The rows of a partition, in the order of its items. */
+export function processPartition(
+  items: readonly WorkItem[],
+  contents: readonly DocumentBytes[],
+  settings: PartitionSettings,
+): PartialRow[] {
+  return items.map((item, index) => processDocument(item, contents[index], settings));
+}
+
+function processDocument(item: WorkItem, content: DocumentBytes, settings: PartitionSettings): PartialRow {
+  if ("rejection" in content) return unread(item, "", content.rejection);
+  const decoded = decodeText(content.bytes);
+  if ("rejection" in decoded) return unread(item, content.bytes, decoded.rejection);
+  const id = documentId(item, decoded.text);
+  const text = normalise(decoded.text);
+  if (text === "") {
+    return { ...unread(item, "", { stage: "normalise", rule: "empty", value: 0, expected: "some text" }), id };
+  }
+  const measures = measureDocument(text, item.kind);
+  const { language, score } = identifyLanguage(text, item.kind);
+  const spoken = languageRejection(item.kind, language, score, settings.language);
+  const judged = judgeDocument(measures, item.kind, settings.filters);
+  return {
+    id,
+    text,
+    bytes: Buffer.byteLength(text),
+    language,
+    languageScore: score,
+    measures,
+    rejections: spoken === undefined ? judged : [spoken, ...judged],
+    fingerprint: contentFingerprint(text),
+    signature: minHashSignature(text, settings.deduplication),
+  };
+}
+
+/** The row of a document without usable text. */
+function unread(item: WorkItem, raw: string | Uint8Array, rejection: Rejection): PartialRow {
+  return {
+    id: documentId(item, raw),
+    text: "",
+    bytes: 0,
+    language: "und",
+    languageScore: 0,
+    measures: {},
+    rejections: [rejection],
+    fingerprint: undefined,
+    signature: undefined,
+  };
+}
+
+function documentId(item: WorkItem, raw: string | Uint8Array): string {
+  return hashOf(item.source, item.path, raw).slice(0, 16);
+}

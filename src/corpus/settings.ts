@@ -1,0 +1,39 @@
+/** The settings of a corpus: one strict object, every default in it. */
+import { z } from "zod";
+import { deduplicationSettings } from "./dedup/index.ts";
+import { filterSettings } from "./filters/index.ts";
+import { languageSettings } from "./language/index.ts";
+import { licencePolicy } from "./licences/index.ts";
+import { unknownKeys } from "./readers/index.ts";
+
+const splitShape = {
+  validationShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.05)
+    .describe("share of the clusters that validates while the byte cap lasts"),
+  maximumValidationBytes: z.int().min(0).default(1_000_000).describe("bytes of text that validate at most"),
+  seed: z.int().min(0).default(1).describe("of the draw"),
+};
+
+const corpusShape = {
+  filters: filterSettings.prefault({}),
+  language: languageSettings.prefault({}),
+  deduplication: deduplicationSettings.prefault({}),
+  licences: licencePolicy.prefault({}),
+  split: z.strictObject(splitShape, { error: unknownKeys("split", Object.keys(splitShape)) }).prefault({}),
+  maximumFileBytes: z
+    .int()
+    .min(1)
+    .max(512 * 1024 * 1024, { error: "512 MiB is the longest text that the runtime can hold" })
+    .default(4_000_000)
+    .describe("larger files are listed and rejected without being read"),
+  includeData: z.boolean().default(false).describe("also read JSON, YAML, CSV, XML, HTML and the like"),
+};
+
+/** How a corpus is built from its sources. */
+export const corpusSettings = z.strictObject(corpusShape, { error: unknownKeys("corpus", Object.keys(corpusShape)) });
+
+export type CorpusSettings = z.infer<typeof corpusSettings>;
+export type CorpusSettingsInput = z.input<typeof corpusSettings>;

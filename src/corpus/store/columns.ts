@@ -1,0 +1,135 @@
+/** The columns of documents.parquet, and rows to and from them. */
+import { DOUBLE, type DuckDBValue, MAP, mapValue, UINTEGER, VARCHAR } from "@duckdb/node-api";
+import { z } from "zod";
+import type { DocumentRow } from "../document.ts";
+
+const measuresType = MAP(VARCHAR, DOUBLE);
+
+/** Names and SQL types, in the order of `rowValues`. `reason` repeats the first rejection for queries. */
+export const columns = [
+  ["id", "VARCHAR"],
+  ["source", "VARCHAR"],
+  ["path", "VARCHAR"],
+  ["kind", "VARCHAR"],
+  ["bytes", UINTEGER.toString()],
+  ["licence", "VARCHAR"],
+  ["licence_evidence", "VARCHAR"],
+  ["licence_confidence", "DOUBLE"],
+  ["licence_decision", "VARCHAR"],
+  ["licence_rule", "VARCHAR"],
+  ["language", "VARCHAR"],
+  ["language_score", "DOUBLE"],
+  ["measures", measuresType.toString()],
+  ["rejections", "VARCHAR"],
+  ["reason", "VARCHAR"],
+  ["kept", "BOOLEAN"],
+  ["cluster", "VARCHAR"],
+  ["cluster_size", UINTEGER.toString()],
+  ["cluster_reason", "VARCHAR"],
+  ["split", "VARCHAR"],
+  ["text", "VARCHAR"],
+] as const;
+
+/** `stage: rule` of the reason of record; undefined for a kept document. */
+export function reasonOf(row: Pick<DocumentRow, "rejections">): string | undefined {
+  const first = row.rejections[0];
+  return first === undefined ? undefined : `${first.stage}: ${first.rule}`;
+}
+
+/** A row as values for the columns. */
+export function rowValues(row: DocumentRow): DuckDBValue[] {
+  return [
+    row.id,
+    row.source,
+    row.path,
+    row.kind,
+    row.bytes,
+    row.licence.expression,
+    row.licence.evidence,
+    row.licence.confidence,
+    row.licenceDecision,
+    row.licenceRule,
+    row.language,
+    row.languageScore,
+    mapValue(Object.entries(row.measures).map(([key, value]) => ({ key, value }))),
+    JSON.stringify(row.rejections),
+    reasonOf(row) ?? null,
+    row.kept,
+    row.cluster,
+    row.clusterSize,
+    row.clusterReason,
+    row.split,
+    row.text,
+  ];
+}
+
+const kind = z.enum(["prose", "code", "declarations", "data"]);
+
+const storedRow = z.object({
+  id: z.string(),
+  source: z.string(),
+  path: z.string(),
+  kind,
+  bytes: z.number(),
+  licence: z.string(),
+  licence_evidence: z.string(),
+  licence_confidence: z.number(),
+  licence_decision: z.enum(["allow", "attribute", "review", "deny"]),
+  licence_rule: z.string(),
+  language: z.string(),
+  language_score: z.number(),
+  measures: z.array(z.object({ key: z.string(), value: z.number() })),
+  rejections: z.string(),
+  kept: z.boolean(),
+  cluster: z.string(),
+  cluster_size: z.number(),
+  cluster_reason: z.string(),
+  split: z.enum(["train", "validation"]).nullable(),
+  text: z.string(),
+});
+
+const storedRejections = z.array(
+  z.object({
+    stage: z.string(),
+    rule: z.string(),
+    value: z.union([z.number(), z.string()]).optional(),
+    expected: z.string().optional(),
+  }),
+);
+
+/** A row from the columns' values as DuckDB gives them. */
+export function rowFrom(values: unknown): DocumentRow {
+  const row = storedRow.parse(values);
+  return {
+    id: row.id,
+    text: row.text,
+    source: row.source,
+    path: row.path,
+    kind: row.kind,
+    bytes: row.bytes,
+    licence: { expression: row.licence, evidence: row.licence_evidence, confidence: row.licence_confidence },
+    licenceDecision: row.licence_decision,
+    licenceRule: row.licence_rule,
+    language: row.language,
+    languageScore: row.language_score,
+    measures: Object.fromEntries(row.measures.map(({ key, value }) => [key, value])),
+    rejections: storedRejections.parse(JSON.parse(row.rejections)),
+    kept: row.kept,
+    cluster: row.cluster,
+    clusterSize: row.cluster_size,
+    clusterReason: row.cluster_reason,
+    split: row.split,
+  };
+}
+
+/** A document as training and tokenizers read it. */
+export const streamedDocument = z.object({
+  id: z.string(),
+  text: z.string(),
+  source: z.string(),
+  path: z.string(),
+  kind,
+  bytes: z.number(),
+});
+
+export type StreamedDocument = z.infer<typeof streamedDocument>;

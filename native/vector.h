@@ -1,0 +1,88 @@
+// One vector type for all instruction-set levels: W floats, by the compiler's vector extensions.
+// The level is chosen by compiler flags; W follows from it. All loads and stores are unaligned.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+namespace tilth {
+
+#if defined(__AVX512F__)
+constexpr int W = 16;
+#elif defined(__AVX2__)
+constexpr int W = 8;
+#else
+constexpr int W = 4;
+#endif
+
+typedef float Vector __attribute__((vector_size(W * 4)));
+typedef int32_t IntegerVector __attribute__((vector_size(W * 4)));
+
+static inline Vector load(const float* from) {
+  Vector value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+static inline void store(float* to, Vector value) { std::memcpy(to, &value, sizeof value); }
+
+// The first `count` < W floats; the rest are `rest`.
+static inline Vector loadPart(const float* from, int64_t count, float rest = 0.0f) {
+  float part[W];
+  for (int i = 0; i < W; i++) part[i] = i < count ? from[i] : rest;
+  return load(part);
+}
+
+static inline void storePart(float* to, Vector value, int64_t count) {
+  std::memcpy(to, &value, static_cast<size_t>(count) * 4);
+}
+
+static inline Vector broadcast(float value) { return value - Vector{}; }
+
+static inline Vector select(IntegerVector mask, Vector yes, Vector no) {
+  return reinterpret_cast<Vector>((reinterpret_cast<IntegerVector>(yes) & mask) |
+                                  (reinterpret_cast<IntegerVector>(no) & ~mask));
+}
+
+static inline Vector maximum(Vector a, Vector b) { return select(a > b, a, b); }
+
+// Sum of the lanes in a fixed tree order.
+static inline float sumOf(Vector value) {
+  float lanes[W];
+  store(lanes, value);
+  for (int half = W / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+
+static inline float maximumOf(Vector value) {
+  float lanes[W];
+  store(lanes, value);
+  float result = lanes[0];
+  for (int i = 1; i < W; i++) result = lanes[i] > result ? lanes[i] : result;
+  return result;
+}
+
+// e^x, relative error below 2e-7; exactly 0 below −87.3 (also for −∞). Arguments above 88.7 are clamped; NaN stays NaN.
+static inline Vector exponential(Vector x) {
+  const Vector low = broadcast(-87.3f), high = broadcast(88.7f);
+  Vector clamped = select(x < low, low, select(x > high, high, x));
+  // n = round(x / ln 2) by the magic-number trick; r = x − n · ln 2 in two steps.
+  const Vector magic = broadcast(12582912.0f);
+  Vector shifted = clamped * 1.44269504088896341f + magic;
+  Vector n = shifted - magic;
+  Vector r = clamped - n * 0.693359375f;
+  r = r + n * 2.12194440e-4f;
+  Vector p = broadcast(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  Vector value = p * r * r + r + 1.0f;
+  IntegerVector exponent = (reinterpret_cast<IntegerVector>(shifted) - 0x4B400000) << 23;
+  Vector scaled = reinterpret_cast<Vector>(reinterpret_cast<IntegerVector>(value) + exponent);
+  Vector bounded = select(x < low, Vector{}, scaled);
+  return select(x == x, bounded, x);
+}
+
+}  // namespace tilth

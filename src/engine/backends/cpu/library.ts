@@ -1,0 +1,87 @@
+/** The native library's functions, declared once. Addresses and lengths travel as numbers. */
+import koffi from "koffi";
+
+/** What a declared function looks like from TypeScript. */
+type Native = (...parameters: number[]) => number;
+
+const address = "uintptr_t";
+const length = "int64_t";
+
+/** Result and parameters of every function of the C ABI (native/*.cpp); names without the prefix `tilth_`. */
+const signatures = {
+  allocate: [address, [length]],
+  release: ["void", [address]],
+  kernel_seconds: ["double", []],
+  peak_flops: ["double", ["int", "double"]],
+  fill: ["void", ["int", address, "float", length]],
+  copy: ["void", ["int", address, length, address, length, length, length]],
+  add: ["void", ["int", address, address, address, length]],
+  scale: ["void", ["int", address, address, "float", length]],
+  sum: ["void", ["int", address, address, length]],
+  norm: ["void", ["int", address, address, length]],
+  matmul: [
+    "void",
+    ["int", address, length, address, length, "int", address, length, "int", length, length, length, "int"],
+  ],
+  embedding: [length, ["int", address, address, address, length, length, length]],
+  embedding_backward: [length, ["int", address, address, address, length, length, length]],
+  rms_norm: ["void", ["int", address, address, address, address, address, address, length, length, "float"]],
+  rms_norm_backward: [
+    "void",
+    ["int", address, address, address, address, address, address, address, length, length],
+  ],
+  rope: [
+    length,
+    ["int", address, length, address, length, address, address, length, length, length, length, length, "int"],
+  ],
+  attention: [
+    "void",
+    [
+      "int",
+      ...[address, length, address, length, address, length, address, length],
+      ...[address, address, address],
+      ...[length, length, length, length, length, length, "float", "int"],
+    ],
+  ],
+  attention_backward: [
+    "void",
+    [
+      "int",
+      ...[address, length, address, length, address, length, address, length, address, address, length],
+      ...[address, length, address, length, address, length, address, address],
+      ...[length, length, length, length, length, length, "float", "int"],
+    ],
+  ],
+  swiglu: ["void", ["int", address, address, length, length]],
+  swiglu_backward: ["void", ["int", address, address, address, length, length]],
+  head_cross_entropy: [length, ["int", address, address, address, address, address, address, length, length, length]],
+  adamw: [
+    "void",
+    ["int", address, address, address, address, address, length, ...Array<string>(7).fill("double")],
+  ],
+} as const satisfies Record<string, readonly [string, readonly string[]]>;
+
+/** The functions of a loaded library. */
+export type NativeLibraryFunctions = { readonly [Name in keyof typeof signatures]: Native };
+
+const loaded = new Map<string, NativeLibraryFunctions>();
+
+/** Loads the library at `path` once a thread. Throws where the system cannot load it. */
+export function loadLibrary(path: string): NativeLibraryFunctions {
+  const known = loaded.get(path);
+  if (known !== undefined) return known;
+  const library = koffi.load(path);
+  const functions = Object.fromEntries(
+    Object.entries(signatures).map(([name, [result, parameters]]) => [
+      name,
+      library.func(`tilth_${name}`, result, [...parameters]) as unknown as Native,
+    ]),
+  ) as unknown as NativeLibraryFunctions;
+  loaded.set(path, functions);
+  return functions;
+}
+
+/** A view of native memory as host memory; valid until that memory is released. */
+export function viewOf(addressOfBytes: number, bytes: number): ArrayBuffer {
+  return koffi.view(addressOfBytes, bytes) as ArrayBuffer;
+}

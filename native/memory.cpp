@@ -1,6 +1,7 @@
 // Memory for tensors: aligned for every vector width; large blocks on huge pages, where the system has them.
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -19,3 +20,7 @@ TILTH_EXPORT uintptr_t tilth_allocate(int64_t bytes) {
 }
 
 TILTH_EXPORT void tilth_release(uintptr_t address) { std::free(reinterpret_cast<void*>(address)); }
+
+// Between host arrays and tensors.
+TILTH_EXPORT void tilth_write(void* to, const void* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }
+TILTH_EXPORT void tilth_read(void* to, const void* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }

@@ -2,7 +2,7 @@
 import koffi from "koffi";
 
 /** What a declared function looks like from TypeScript. */
-type Native = (...parameters: number[]) => number;
+type Native = (...parameters: (number | Float32Array | Int32Array)[]) => number;
 
 const address = "uintptr_t";
 const length = "int64_t";
@@ -11,6 +11,8 @@ const length = "int64_t";
 const signatures = {
   allocate: [address, [length]],
   release: ["void", [address]],
+  write: ["void", [address, "const void *", length]],
+  read: ["void", ["void *", address, length]],
   kernel_seconds: ["double", []],
   peak_flops: ["double", ["int", "double"]],
   fill: ["void", ["int", address, "float", length]],
@@ -26,10 +28,7 @@ const signatures = {
   embedding: [length, ["int", address, address, address, length, length, length]],
   embedding_backward: [length, ["int", address, address, address, length, length, length]],
   rms_norm: ["void", ["int", address, address, address, address, address, address, length, length, "float"]],
-  rms_norm_backward: [
-    "void",
-    ["int", address, address, address, address, address, address, address, length, length],
-  ],
+  rms_norm_backward: ["void", ["int", address, address, address, address, address, address, address, length, length]],
   rope: [
     length,
     ["int", address, length, address, length, address, address, length, length, length, length, length, "int"],
@@ -55,10 +54,7 @@ const signatures = {
   swiglu: ["void", ["int", address, address, length, length]],
   swiglu_backward: ["void", ["int", address, address, address, length, length]],
   head_cross_entropy: [length, ["int", address, address, address, address, address, address, length, length, length]],
-  adamw: [
-    "void",
-    ["int", address, address, address, address, address, length, ...Array<string>(7).fill("double")],
-  ],
+  adamw: ["void", ["int", address, address, address, address, address, length, ...Array<string>(7).fill("double")]],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 
 /** The functions of a loaded library. */
@@ -79,9 +75,4 @@ export function loadLibrary(path: string): NativeLibraryFunctions {
   ) as unknown as NativeLibraryFunctions;
   loaded.set(path, functions);
   return functions;
-}
-
-/** A view of native memory as host memory; valid until that memory is released. */
-export function viewOf(addressOfBytes: number, bytes: number): ArrayBuffer {
-  return koffi.view(addressOfBytes, bytes) as ArrayBuffer;
 }

@@ -1,0 +1,83 @@
+/** The CPU backend: C++ kernels of the best instruction-set level that this machine runs, built on first use. */
+import { availableParallelism } from "node:os";
+import { TilthError } from "../../../foundation/index.ts";
+import type { Backend } from "../../backend.ts";
+import { elementBytes, elementCount } from "../../tensor.ts";
+import { ensureNativeLibrary } from "./build.ts";
+import { flat, NativeStorage } from "./checks.ts";
+import { chosenLevel } from "./isa.ts";
+import { nativeKernels } from "./kernels.ts";
+import { loadLibrary } from "./library.ts";
+
+/**
+ * Makes the CPU backend. `threads` defaults to `TILTH_THREADS`, then to the processors this process may use.
+ * Throws CompilerMissingError without a compiler, TilthError where no instruction-set level fits.
+ */
+export async function createCpuBackend(options: { threads?: number } = {}): Promise<Backend> {
+  const level = chosenLevel();
+  const threads = options.threads ?? threadsFromEnvironment() ?? availableParallelism();
+  const library = loadLibrary((await ensureNativeLibrary(level)).path);
+  const storages = new Set<NativeStorage>();
+  let bytes = 0;
+  let peakBytes = 0;
+  return {
+    name: "cpu",
+    description: `cpu (${level}, ${threads} thread${threads === 1 ? "" : "s"})`,
+    threads,
+    kernels: nativeKernels(library, threads),
+    allocate(wanted) {
+      const address = library.allocate(wanted);
+      if (address === 0) {
+        throw new TilthError(`${wanted} bytes of memory could not be allocated`, {
+          remedy: "Lower training.microBatchSequences or training.sequenceLength, or choose a smaller model.",
+        });
+      }
+      const storage = new NativeStorage(Number(address), wanted);
+      storages.add(storage);
+      bytes += wanted;
+      peakBytes = Math.max(peakBytes, bytes);
+      return storage;
+    },
+    release(storage) {
+      if (!(storage instanceof NativeStorage) || !storages.delete(storage)) return;
+      library.release(storage.address);
+      storage.address = 0;
+      bytes -= storage.bytes;
+    },
+    write(tensor, data) {
+      const type = data instanceof Int32Array ? "i32" : "f32";
+      if (data.length !== elementCount(tensor)) {
+        throw new RangeError(`${data.length} values do not fill a tensor of shape [${tensor.shape}]`);
+      }
+      library.write(flat(tensor, "write", type), data, data.byteLength);
+    },
+    async read(tensor) {
+      const data = new Float32Array(elementCount(tensor));
+      library.read(data, flat(tensor, "read"), data.length * elementBytes.f32);
+      return data;
+    },
+    async readIntegers(tensor) {
+      const data = new Int32Array(elementCount(tensor));
+      library.read(data, flat(tensor, "readIntegers", "i32"), data.length * elementBytes.i32);
+      return data;
+    },
+    kernelSeconds: () => library.kernel_seconds(),
+    measurePeakFlops: () => library.peak_flops(threads, 0.3),
+    memory: () => ({ bytes, peakBytes }),
+    dispose() {
+      for (const storage of storages) library.release(storage.address);
+      storages.clear();
+      bytes = 0;
+    },
+  };
+}
+
+function threadsFromEnvironment(): number | undefined {
+  const asked = process.env.TILTH_THREADS;
+  if (asked === undefined || asked === "") return undefined;
+  const threads = Number(asked);
+  if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
+    throw new TilthError(`TILTH_THREADS is "${asked}", expected a whole number from 1 to 256`);
+  }
+  return threads;
+}

@@ -1,0 +1,220 @@
+/** The kernel table over the native library: checks shapes, then calls with addresses and strides. */
+import { TilthError } from "../../../foundation/index.ts";
+import type { AttentionShape, AttentionTensors, Kernels } from "../../backend.ts";
+import { elementCount, rowsOf, type Tensor, widthOf } from "../../tensor.ts";
+import { addressOf, flat, requireShape } from "./checks.ts";
+import type { NativeLibraryFunctions } from "./library.ts";
+
+/** The kernels of the native library on `threads` threads. */
+export function nativeKernels(library: NativeLibraryFunctions, threads: number): Kernels {
+  return {
+    fill: (out, value) => void library.fill(threads, flat(out, "fill"), value, elementCount(out)),
+
+    copy(out, from) {
+      requireShape(from, rowsOf(out), widthOf(out), "copy: from");
+      const [to, source] = [addressOf(out, out.type, "copy"), addressOf(from, out.type, "copy")];
+      library.copy(threads, to, out.rowStride, source, from.rowStride, rowsOf(out), widthOf(out));
+    },
+
+    add(out, a, b) {
+      const count = sameCount("add", out, a, b);
+      library.add(threads, flat(out, "add"), flat(a, "add"), flat(b, "add"), count);
+    },
+
+    scale(out, x, factor) {
+      library.scale(threads, flat(out, "scale"), flat(x, "scale"), factor, sameCount("scale", out, x));
+    },
+
+    sum: (out, x) => void library.sum(threads, flat(out, "sum"), flat(x, "sum"), elementCount(x)),
+    norm: (out, x) => void library.norm(threads, flat(out, "norm"), flat(x, "norm"), elementCount(x)),
+
+    matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false }) {
+      const [m, k] = transposeA ? [widthOf(a), rowsOf(a)] : [rowsOf(a), widthOf(a)];
+      const [inner, n] = transposeB ? [widthOf(b), rowsOf(b)] : [rowsOf(b), widthOf(b)];
+      if (inner !== k) throw new RangeError(`matmul: inner lengths ${k} and ${inner} differ`);
+      requireShape(out, m, n, "matmul: out");
+      const [to, left, right] = [out, a, b].map((tensor) => addressOf(tensor, "f32", "matmul"));
+      library.matmul(
+        threads,
+        ...[to, out.rowStride, left, a.rowStride, Number(transposeA), right, b.rowStride, Number(transposeB)],
+        ...[m, n, k, Number(accumulate)],
+      );
+    },
+
+    embedding(out, table, ids) {
+      requireShape(out, elementCount(ids), widthOf(table), "embedding: out");
+      const sizes = [elementCount(ids), widthOf(table), rowsOf(table)];
+      const [to, from] = [flat(out, "embedding"), flat(table, "embedding")];
+      requireIds(
+        "embedding",
+        library.embedding(threads, to, from, flat(ids, "embedding: ids", "i32"), ...sizes),
+        table,
+      );
+    },
+
+    embeddingBackward(tableGradient, gradient, ids) {
+      requireShape(gradient, elementCount(ids), widthOf(tableGradient), "embeddingBackward: gradient");
+      const sizes = [elementCount(ids), widthOf(tableGradient), rowsOf(tableGradient)];
+      const [to, from] = [flat(tableGradient, "embeddingBackward"), flat(gradient, "embeddingBackward")];
+      const positions = flat(ids, "embeddingBackward: ids", "i32");
+      const bad = library.embedding_backward(threads, to, from, positions, ...sizes);
+      requireIds("embeddingBackward", bad, tableGradient);
+    },
+
+    rmsNorm({ out, inverseRms, x, weight, delta, sum, epsilon }) {
+      const [rows, width] = [rowsOf(x), widthOf(x)];
+      for (const matrix of [out, delta, sum]) if (matrix) requireShape(matrix, rows, width, "rmsNorm");
+      requireCounts("rmsNorm", [inverseRms, rows], [weight, width]);
+      const tensors = [out, inverseRms, x, weight, delta, sum].map((one) => optional(one, "rmsNorm"));
+      library.rms_norm(threads, ...tensors, rows, width, epsilon);
+    },
+
+    rmsNormBackward({ xGradient, weightGradient, gradient, x, weight, inverseRms, residualGradient }) {
+      const [rows, width] = [rowsOf(x), widthOf(x)];
+      for (const matrix of [xGradient, gradient, residualGradient]) {
+        if (matrix) requireShape(matrix, rows, width, "rmsNormBackward");
+      }
+      requireCounts("rmsNormBackward", [inverseRms, rows], [weight, width], [weightGradient, width]);
+      const tensors = [xGradient, weightGradient, gradient, x, weight, inverseRms, residualGradient];
+      library.rms_norm_backward(threads, ...tensors.map((one) => optional(one, "rmsNormBackward")), rows, width);
+    },
+
+    rope(out, x, table, positions, heads, headSize, inverse) {
+      const [tokens, width] = [rowsOf(x), widthOf(x)];
+      requireShape(out, tokens, width, "rope: out");
+      requireCounts("rope", [positions, tokens]);
+      if (headSize % 2 !== 0 || heads * headSize > width || widthOf(table) !== headSize) {
+        throw new RangeError(`rope: ${heads} heads of ${headSize} do not fit rows of ${width} and this table`);
+      }
+      const bad = library.rope(
+        threads,
+        ...[addressOf(out, "f32", "rope"), out.rowStride, addressOf(x, "f32", "rope"), x.rowStride],
+        ...[flat(table, "rope: table"), flat(positions, "rope: positions", "i32")],
+        ...[tokens, width, heads, headSize, rowsOf(table), Number(inverse)],
+      );
+      if (bad !== 0) {
+        throw new TilthError(`rope: the position of token ${bad - 1} is outside a table of ${rowsOf(table)} positions`);
+      }
+    },
+
+    attention(tensors, shape) {
+      requireAttention(tensors, shape);
+      library.attention(
+        threads,
+        ...strided(tensors.query, tensors.key, tensors.value, tensors.out),
+        ...rest(tensors, shape),
+      );
+    },
+
+    attentionBackward(tensors, shape) {
+      requireAttention(tensors, shape);
+      const { query, key, value, out, gradient, queryGradient, keyGradient, valueGradient } = tensors;
+      for (const [one, like] of [
+        [gradient, out],
+        [queryGradient, query],
+        [keyGradient, key],
+        [valueGradient, value],
+      ]) {
+        requireShape(one, rowsOf(like), widthOf(like), "attentionBackward");
+      }
+      const [logSumExp, ...mask] = rest(tensors, shape);
+      library.attention_backward(
+        threads,
+        ...strided(query, key, value, out),
+        logSumExp,
+        ...strided(gradient, queryGradient, keyGradient, valueGradient),
+        ...mask,
+      );
+    },
+
+    swiglu(out, gateUp) {
+      requireShape(gateUp, rowsOf(out), 2 * widthOf(out), "swiglu: gateUp");
+      library.swiglu(threads, flat(out, "swiglu"), flat(gateUp, "swiglu"), rowsOf(out), widthOf(out));
+    },
+
+    swigluBackward(gateUpGradient, gradient, gateUp) {
+      const [rows, width] = [rowsOf(gradient), widthOf(gradient)];
+      for (const one of [gateUp, gateUpGradient]) requireShape(one, rows, 2 * width, "swigluBackward");
+      const tensors = [gateUpGradient, gradient, gateUp].map((one) => flat(one, "swigluBackward"));
+      library.swiglu_backward(threads, ...tensors, rows, width);
+    },
+
+    headCrossEntropy({ losses, x, weight, targets, xGradient, weightGradient }) {
+      const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
+      requireShape(weight, vocabulary, width, "headCrossEntropy: weight");
+      requireCounts("headCrossEntropy", [losses, tokens], [targets, tokens]);
+      if ((xGradient === undefined) !== (weightGradient === undefined)) {
+        throw new RangeError("headCrossEntropy: xGradient and weightGradient are given together or not at all");
+      }
+      if (xGradient) requireShape(xGradient, tokens, width, "headCrossEntropy: xGradient");
+      if (weightGradient) requireShape(weightGradient, vocabulary, width, "headCrossEntropy: weightGradient");
+      const bad = library.head_cross_entropy(
+        threads,
+        ...[flat(losses, "losses"), flat(x, "x"), flat(weight, "weight"), flat(targets, "targets", "i32")],
+        ...[optional(xGradient, "xGradient"), optional(weightGradient, "weightGradient"), tokens, width, vocabulary],
+      );
+      if (bad < 0) throw new TilthError("headCrossEntropy: there is no memory for a block of logits");
+      if (bad > 0) {
+        throw new TilthError(`headCrossEntropy: target of token ${bad - 1} is outside a vocabulary of ${vocabulary}`);
+      }
+    },
+
+    adamW({ parameters, gradients, firstMoment, secondMoment, gradientNorm }, settings) {
+      const count = sameCount("adamW", parameters, gradients, firstMoment, secondMoment);
+      const tensors = [parameters, gradients, firstMoment, secondMoment, gradientNorm].map((one) => flat(one, "adamW"));
+      const { learningRate, beta1, beta2, epsilon, weightDecay, step, maximumNorm } = settings;
+      library.adamw(threads, ...tensors, count, learningRate, beta1, beta2, epsilon, weightDecay, step, maximumNorm);
+    },
+  };
+}
+
+function optional(tensor: Tensor | undefined, what: string): number {
+  return tensor === undefined ? 0 : flat(tensor, what);
+}
+
+function sameCount(what: string, ...tensors: Tensor[]): number {
+  const counts = tensors.map(elementCount);
+  if (counts.some((count) => count !== counts[0]))
+    throw new RangeError(`${what}: lengths differ: ${counts.join(", ")}`);
+  return counts[0];
+}
+
+function requireCounts(what: string, ...pairs: [Tensor, number][]): void {
+  for (const [tensor, count] of pairs) {
+    if (elementCount(tensor) !== count)
+      throw new RangeError(`${what}: expected ${count} elements, got [${tensor.shape}]`);
+  }
+}
+
+function requireIds(what: string, bad: number, table: Tensor): void {
+  if (bad !== 0)
+    throw new TilthError(`${what}: the id of token ${bad - 1} is outside a vocabulary of ${rowsOf(table)}`);
+}
+
+function requireAttention(tensors: AttentionTensors, shape: AttentionShape): void {
+  const { sequences, queryLength, keyLength, heads, keyValueHeads, headSize } = shape;
+  if (heads % keyValueHeads !== 0)
+    throw new RangeError(`attention: ${heads} heads over ${keyValueHeads} key/value heads`);
+  const tokens = sequences * queryLength;
+  requireShape(tensors.query, tokens, heads * headSize, "attention: query");
+  requireShape(tensors.key, sequences * keyLength, keyValueHeads * headSize, "attention: key");
+  requireShape(tensors.value, sequences * keyLength, keyValueHeads * headSize, "attention: value");
+  requireShape(tensors.out, tokens, heads * headSize, "attention: out");
+  requireCounts("attention: logSumExp", [tensors.logSumExp, heads * tokens]);
+  const { visibleFrom, visibleTo } = tensors;
+  if ((visibleFrom === undefined) !== (visibleTo === undefined)) {
+    throw new RangeError("attention: visibleFrom and visibleTo are given together or not at all");
+  }
+  if (visibleFrom && visibleTo) requireCounts("attention: mask", [visibleFrom, tokens], [visibleTo, tokens]);
+}
+
+function strided(...tensors: Tensor[]): number[] {
+  return tensors.flatMap((tensor) => [addressOf(tensor, "f32", "attention"), tensor.rowStride]);
+}
+
+function rest({ logSumExp, visibleFrom, visibleTo }: AttentionTensors, shape: AttentionShape): number[] {
+  const mask = [visibleFrom, visibleTo].map((one) => (one === undefined ? 0 : flat(one, "attention: mask", "i32")));
+  const { sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal } = shape;
+  const sizes = [sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, Number(causal)];
+  return [flat(logSumExp, "attention: logSumExp"), ...mask, ...sizes];
+}

@@ -1,0 +1,113 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
+import { AdamW, type Backend, createBackend, Engine } from "../../src/engine/index.ts";
+import { Random } from "../../src/foundation/index.ts";
+import { llama, llamaConfiguration } from "../../src/models/index.ts";
+import { nextTokenLoss } from "../../src/objectives/index.ts";
+import { documentStarts } from "../../src/training/tokens.ts";
+
+const configuration = llamaConfiguration.parse({
+  vocabularySize: 67,
+  width: 24,
+  layers: 2,
+  attentionHeads: 4,
+  keyValueHeads: 2,
+  headSize: 6,
+  mlpWidth: 37,
+  context: 80,
+  initializerStandardDeviation: 0.3,
+});
+
+const [sequences, length, endOfText] = [3, 71, 0];
+
+function batchOf(seed: number) {
+  const random = new Random(seed);
+  const tokens = Int32Array.from({ length: sequences * length }, () => random.below(configuration.vocabularySize));
+  const targets = Int32Array.from(tokens, () => random.below(configuration.vocabularySize + 5) - 5);
+  return { sequences, length, tokens, targets, visibleFrom: documentStarts(tokens, length, endOfText) };
+}
+
+/** Losses, all gradients and the parameters after three AdamW steps. */
+async function trained(backend: Backend) {
+  const engine = new Engine(backend);
+  const model = llama.create(engine, configuration);
+  model.arena.initialize(7);
+  const optimizer = new AdamW(model.arena, {
+    beta1: 0.9,
+    beta2: 0.95,
+    epsilon: 1e-8,
+    weightDecay: 0.1,
+    maximumGradientNorm: 1,
+  });
+  const losses: number[] = [];
+  let gradients = new Float32Array();
+  for (let step = 0; step < 3; step++) {
+    losses.push(
+      await engine.scope({ record: true }, () => {
+        const { loss } = nextTokenLoss(engine, model, batchOf(step), sequences * length);
+        engine.backward(loss);
+        return engine.scalar(loss);
+      }),
+    );
+    if (step === 0) gradients = await backend.read(model.arena.gradientArena());
+    optimizer.update(1e-3);
+  }
+  const parameters = await backend.read(model.arena.valueArena());
+  const logits: Float32Array[] = [];
+  const cache = model.createCache(engine, length);
+  const prompt = batchOf(9).tokens.slice(0, length);
+  for (const piece of [prompt.slice(0, 20), prompt.slice(20, 21), prompt.slice(21, 27)]) {
+    await engine.scope({ record: false }, async () => {
+      logits.push(await backend.read(model.forwardCached(engine, piece, cache).hidden.tensor));
+    });
+  }
+  const whole = await engine.scope({ record: false }, () =>
+    backend.read(model.forward(engine, { sequences: 1, length: 27, tokens: prompt.slice(0, 27) }).hidden.tensor),
+  );
+  cache.dispose();
+  optimizer.dispose();
+  model.dispose();
+  engine.trim();
+  return { losses, gradients, parameters, cached: logits.flatMap((one) => [...one]), whole: [...whole] };
+}
+
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i] - expected[i]) ** 2;
+    size += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / size);
+}
+
+describe("a small Llama", () => {
+  let reference: Awaited<ReturnType<typeof trained>>;
+
+  beforeAll(async () => {
+    reference = await trained(await createBackend("reference"));
+  });
+
+  it("generates with a cache what it computes without one", () => {
+    expect(relativeError(reference.cached, reference.whole)).toBeLessThan(1e-6);
+  });
+
+  describe.each(supportedLevels())("on the cpu backend at %s", (level) => {
+    it.each([1, 2, 3])("trains as the reference does, with the same bits twice, on %i threads", async (threads) => {
+      process.env.TILTH_ISA = level;
+      try {
+        const backend = await createBackend("cpu", { threads });
+        const [once, twice] = [await trained(backend), await trained(backend)];
+        expect(once).toEqual(twice);
+        expect(relativeError(once.losses, reference.losses)).toBeLessThan(1e-6);
+        expect(relativeError(once.gradients, reference.gradients)).toBeLessThan(1e-5);
+        expect(relativeError(once.parameters, reference.parameters)).toBeLessThan(1e-5);
+        expect(relativeError(once.cached, reference.whole)).toBeLessThan(1e-5);
+        expect(backend.memory().bytes).toBe(0);
+        backend.dispose();
+      } finally {
+        delete process.env.TILTH_ISA;
+      }
+    });
+  });
+});

@@ -1,0 +1,105 @@
+/** A training run over finished shards, new or resumed. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { canonicalJson, hashOf, TilthError } from "../foundation/index.ts";
+import { architectureNamed } from "../models/index.ts";
+import { readTokenizerJson, tokenizerConfigJson } from "../tokenizer/index.ts";
+import {
+  type CheckpointFiles,
+  type RunRecord,
+  runTraining,
+  TokenStream,
+  Trainer,
+  trainingConfiguration,
+} from "../training/index.ts";
+import { openDevice } from "./device.ts";
+import type { DeviceOptions, Job } from "./job.ts";
+
+/** Everything that a run needs; `shards` holds `train` and `validation` and `tokenizer.json`. */
+export interface TrainInput {
+  readonly runFolder: string;
+  readonly shards: string;
+  readonly device: DeviceOptions;
+  readonly model: { readonly architecture: string; readonly configuration: unknown };
+  readonly training: unknown;
+  readonly resume: boolean;
+  /** Further files for every checkpoint: model card, data report. */
+  readonly files: CheckpointFiles;
+  /** FLOP/s, for MFU; measured at the start if absent. */
+  readonly peakFlops?: number;
+}
+
+/** What the run reports. */
+export type TrainEvent =
+  | { readonly kind: "record"; readonly record: RunRecord }
+  | { readonly kind: "warning"; readonly message: string };
+
+/** The end of a run. */
+export interface TrainOutput {
+  readonly checkpoint: string;
+  readonly steps: number;
+  readonly parameters: number;
+  readonly peakRssBytes: number;
+}
+
+export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
+  name: "train",
+  async run(input, { emit, shouldStop }) {
+    const warn = (message: string) => emit({ kind: "warning", message });
+    const backend = await openDevice(input.device, warn);
+    const training = trainingConfiguration.parse(input.training);
+    const tokenizerText = readTokenizerFile(input.shards);
+    const tokenizer = readTokenizerJson(join(input.shards, "tokenizer.json"));
+    const streams = ["train", "validation"].map(
+      (split) => new TokenStream(join(input.shards, split), tokenizer.endOfText),
+    );
+    const trainer = new Trainer(
+      backend,
+      architectureNamed(input.model.architecture),
+      input.model.configuration,
+      training,
+    );
+    try {
+      const { architecture, configuration } = trainer.model;
+      const { context, parameters } = architecture.dimensions(configuration);
+      const checkpoint = await runTraining(trainer, {
+        runFolder: input.runFolder,
+        train: streams[0],
+        validation: streams[1],
+        // What decides the numbers: another number of steps would change the schedule, another tokenizer the data.
+        configurationHash: hashOf(canonicalJson([architecture.name, configuration, training]), tokenizerText),
+        files: {
+          "tokenizer.json": tokenizerText,
+          "tokenizer_config.json": tokenizerConfigJson(tokenizer, context),
+          "generation_config.json": generationConfig(tokenizer.endOfText),
+          ...input.files,
+        },
+        resume: input.resume,
+        peakFlops: input.peakFlops ?? backend.measurePeakFlops(),
+        onRecord: (record) => emit({ kind: "record", record }),
+        onWarning: warn,
+        shouldStop,
+      });
+      return { checkpoint, steps: trainer.step, parameters, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+    } finally {
+      for (const stream of streams) stream.close();
+      trainer.dispose();
+      backend.dispose();
+    }
+  },
+};
+
+function readTokenizerFile(folder: string): string {
+  const file = join(folder, "tokenizer.json");
+  if (!existsSync(file)) {
+    throw new TilthError(`${folder} has no tokenizer.json: its token shards are missing or incomplete`, {
+      remedy: "Run the data step again.",
+    });
+  }
+  return readFileSync(file, "utf8");
+}
+
+function generationConfig(endOfText: number): string {
+  const config = { bos_token_id: endOfText, eos_token_id: endOfText, do_sample: true, temperature: 0.8, top_p: 0.95 };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}

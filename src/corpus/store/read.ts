@@ -126,7 +126,7 @@ async function* streamDocuments(
   try {
     const conditions: string[] = [];
     const parameters: DuckDBValue[] = [];
-    for (const [column, value] of Object.entries(choice)) {
+    for (const [column, value] of Object.entries({ split: choice.split, kept: choice.kept })) {
       if (value === undefined) continue;
       parameters.push(value);
       conditions.push(`${column} = $${parameters.length}`);

@@ -1,0 +1,192 @@
+/** Building a corpus: from sources to a document store that is whole or absent. */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { TilthError } from "../foundation/errors.ts";
+import { canonicalJson, hashFile, hashOf, publishFolder, writeFileAtomically } from "../foundation/files.ts";
+import type { WorkOptions } from "../foundation/progress.ts";
+import { packageVersion } from "../foundation/workers.ts";
+import { corpusRows, countRow, emptyCounts } from "./assemble.ts";
+import type { DocumentRow } from "./document.ts";
+import { decideFinding, type LicenceVerdict } from "./licences/index.ts";
+import { type PartitionTask, partition } from "./partition.ts";
+import { trimCache } from "./partition-cache.ts";
+import { type CorpusSource, listSources, type WorkItem } from "./readers/index.ts";
+import { relate } from "./relations.ts";
+import { runPartitions, throwIfInterrupted } from "./run-partitions.ts";
+import { type CorpusSettings, type CorpusSettingsInput, corpusSettings } from "./settings.ts";
+import {
+  type CorpusCounts,
+  type CorpusManifest,
+  documentsName,
+  manifestName,
+  openDocumentStore,
+  readManifest,
+  writeDocuments,
+} from "./store/index.ts";
+
+/** Raised whenever the same rows are stored in another way. */
+const storeVersion = 1;
+
+/** What a corpus is built from and where. */
+export interface CorpusBuildOptions extends WorkOptions {
+  readonly sources: readonly CorpusSource[];
+  /** The store's folder; an older corpus there is replaced, anything else is not touched. */
+  readonly folder: string;
+  readonly settings?: CorpusSettingsInput;
+  /** Relative paths of sources start here; the current folder if left out. */
+  readonly baseFolder?: string;
+  /** Where results of partitions are kept; `corpus-cache` beside the store if left out. */
+  readonly cacheFolder?: string;
+  /** The cache is trimmed to this size after a build. */
+  readonly maximumCacheBytes?: number;
+  /** Worker threads; 0 works in the calling thread. */
+  readonly workers?: number;
+}
+
+/** The outcome of a build. */
+export interface CorpusBuild extends CorpusCounts {
+  readonly folder: string;
+  /** Equal keys mean equal corpora. */
+  readonly key: string;
+  /** The store was there already, from the same documents and settings. */
+  readonly reused: boolean;
+  /** Files that no reader took, by reason. */
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+/**
+ * Builds the corpus of `sources` in `folder`. Every document becomes a row; whatever speaks against it is in the row.
+ * The rows depend on documents and settings alone, not on the number of workers. Throws UsageError or TilthError for
+ * what the user can mend, InterruptedError when `signal` aborts.
+ */
+export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBuild> {
+  const settings = corpusSettings.parse(options.settings ?? {});
+  const folder = resolve(options.folder);
+  const cacheFolder = resolve(options.cacheFolder ?? join(dirname(folder), "corpus-cache"));
+  refuseForeignFolder(folder);
+  const listing = listSources(options.sources, {
+    includeData: settings.includeData,
+    baseFolder: resolve(options.baseFolder ?? "."),
+  });
+
+  const { filters, language, deduplication, maximumFileBytes } = settings;
+  const tasks = partition(listing.items).map(
+    (items): PartitionTask => ({
+      items,
+      settings: { filters, language, deduplication, maximumFileBytes },
+      cacheFolder,
+    }),
+  );
+  const workers = options.workers ?? Math.min(availableParallelism(), 8);
+  const results = await runPartitions(tasks, workers, options);
+
+  const key = storeKey(settings, results, listing);
+  const existing = await reusableManifest(folder, key);
+  if (existing !== undefined) return { ...existing.counts, folder, key, reused: true, skipped: existing.skipped };
+
+  options.onProgress?.({ stage: "comparing", done: 0, total: listing.items.length, unit: "documents" });
+  const verdicts = decideAll(listing.items, settings);
+  const candidates = results
+    .flatMap(({ digests }) => digests)
+    .map((digest, index) => ({
+      ...digest,
+      licenceDecision: verdicts[index].decision,
+      accepted: settings.licences.accept.includes(verdicts[index].decision),
+    }));
+  const relations = relate(candidates, settings);
+  throwIfInterrupted(options.signal);
+
+  const counts = emptyCounts();
+  await publishFolder(folder, async (temporary) => {
+    await writeDocuments(
+      temporary,
+      watched(corpusRows(tasks, results, verdicts, relations, settings), counts, listing.items.length, options),
+    );
+    const file = join(temporary, documentsName);
+    const manifest: CorpusManifest = {
+      format: "tilth-corpus",
+      version: 1,
+      key,
+      tilth: packageVersion(),
+      counts,
+      skipped: { ...listing.skipped },
+      settings,
+      file: { name: documentsName, bytes: statSync(file).size, sha256: await hashFile(file) },
+    };
+    writeFileAtomically(join(temporary, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+  });
+  trimCache(cacheFolder, options.maximumCacheBytes ?? 20_000_000_000);
+  return { ...counts, folder, key, reused: false, skipped: listing.skipped };
+}
+
+/** The manifest of the store in `folder` if it has this key and is not damaged. */
+async function reusableManifest(folder: string, key: string): Promise<CorpusManifest | undefined> {
+  if (!existsSync(join(folder, manifestName))) return undefined;
+  try {
+    if (readManifest(folder).key !== key) return undefined;
+    const store = await openDocumentStore(folder);
+    store.close();
+    return store.manifest;
+  } catch (error) {
+    // A damaged store is built again: that is the remedy which its error names.
+    if (error instanceof TilthError) return undefined;
+    throw error;
+  }
+}
+
+/** Publishing replaces the folder as a whole, so it must not hold anything else. */
+function refuseForeignFolder(folder: string): void {
+  if (!existsSync(folder)) return;
+  const foreign = readdirSync(folder).find((name) => name !== manifestName && name !== documentsName);
+  if (foreign !== undefined) {
+    throw new TilthError(`${folder} holds ${foreign}, which is no part of a corpus; nothing was changed`, {
+      remedy: "Choose a folder of its own for the corpus.",
+    });
+  }
+}
+
+function storeKey(
+  settings: CorpusSettings,
+  results: readonly { readonly key: string }[],
+  listing: { readonly items: readonly WorkItem[]; readonly skipped: Readonly<Record<string, number>> },
+): string {
+  return hashOf(
+    "corpus store",
+    String(storeVersion),
+    packageVersion(),
+    canonicalJson(settings),
+    canonicalJson(listing.skipped),
+    ...results.map(({ key }) => key),
+    ...listing.items.map(({ licence }) => canonicalJson(licence)),
+  );
+}
+
+/** Licences repeat: all files of a package have the same finding. */
+function decideAll(items: readonly WorkItem[], settings: CorpusSettings): LicenceVerdict[] {
+  const known = new Map<WorkItem["licence"], LicenceVerdict>();
+  return items.map(({ licence }) => {
+    let verdict = known.get(licence);
+    if (verdict === undefined) {
+      verdict = decideFinding(licence, settings.licences);
+      known.set(licence, verdict);
+    }
+    return verdict;
+  });
+}
+
+function* watched(
+  rows: Iterable<DocumentRow>,
+  counts: CorpusCounts,
+  total: number,
+  { onProgress, signal }: WorkOptions,
+): Generator<DocumentRow> {
+  for (const row of rows) {
+    throwIfInterrupted(signal);
+    countRow(counts, row);
+    if (counts.documents % 100 === 0 || counts.documents === total) {
+      onProgress?.({ stage: "writing", done: counts.documents, total, unit: "documents" });
+    }
+    yield row;
+  }
+}

@@ -1,0 +1,23 @@
+/** The corpus: from sources to a store of documents, each with everything that decided about it. */
+export { buildCorpus, type CorpusBuild, type CorpusBuildOptions } from "./build.ts";
+export type {
+  DocumentKind,
+  DocumentRow,
+  LicenceDecision,
+  LicenceFinding,
+  RawDocument,
+  Rejection,
+  Split,
+} from "./document.ts";
+export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
+export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
+export { type CorpusSource, corpusSource } from "./readers/index.ts";
+export { type CorpusSettings, type CorpusSettingsInput, corpusSettings } from "./settings.ts";
+export {
+  type CorpusCounts,
+  type CorpusManifest,
+  type DocumentStore,
+  openDocumentStore,
+  type QueryParameter,
+  type StreamedDocument,
+} from "./store/index.ts";

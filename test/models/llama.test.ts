@@ -40,7 +40,7 @@ async function trained(backend: Backend) {
     maximumGradientNorm: 1,
   });
   const losses: number[] = [];
-  let gradients = new Float32Array();
+  let gradients: Float32Array = new Float32Array();
   for (let step = 0; step < 3; step++) {
     losses.push(
       await engine.scope({ record: true }, () => {

@@ -1,0 +1,47 @@
+import { UsageError } from "../foundation/index.ts";
+import { evaluateJob, runJob } from "../jobs/index.ts";
+import type { Command } from "./command.ts";
+import { interruptSignal, progressLine } from "./terminal.ts";
+
+/** `tilth eval` */
+export const evaluate: Command = {
+  summary: "bits per byte of a checkpoint on a corpus' validation documents, beside compressors",
+  usage: "<checkpoint folder> --corpus <folder> [options]",
+  options: {
+    corpus: { describe: "folder of the document store", placeholder: "folder" },
+    window: { describe: "tokens of a window, at most the model's context", placeholder: "tokens", initial: "256" },
+    stride: { describe: "tokens scored by every window after the first", placeholder: "tokens", initial: "128" },
+    backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
+    json: { describe: "print one JSON object" },
+  },
+  examples: ["tilth eval runs/quickstart/checkpoints/step-0000500 --corpus runs/quickstart/corpus"],
+  async run(input) {
+    const [checkpoint] = input.positionals;
+    const store = input.text("corpus");
+    if (checkpoint === undefined || store === undefined) {
+      throw new UsageError("a checkpoint folder and --corpus are needed", { remedy: "See: tilth eval --help" });
+    }
+    const progress = progressLine();
+    const window = input.number("window", { minimum: 2, maximum: 1 << 20, whole: true }) ?? 256;
+    const stride = input.number("stride", { minimum: 1, maximum: window, whole: true }) ?? 128;
+    const result = await runJob(
+      evaluateJob,
+      { checkpoint, store, device: { backend: input.text("backend") ?? "auto" }, window, stride, baselines: true },
+      { onEvent: progress.update, signal: interruptSignal("stopping") },
+    );
+    progress.end();
+    if (input.flag("json")) {
+      process.stdout.write(`${JSON.stringify(result)}\n`);
+      return;
+    }
+    process.stdout.write(
+      [
+        `${result.documents} documents, ${result.bytes} bytes, ${result.tokens} tokens (windows of ${window}, stride ${stride}, each document on its own)`,
+        `bits per byte  ${result.bitsPerByte.toFixed(4)}`,
+        `perplexity     ${result.perplexity.toFixed(3)} a token`,
+        ...Object.entries(result.baselines ?? {}).map(([name, value]) => `${name.padEnd(14)} ${value.toFixed(4)}`),
+        "",
+      ].join("\n"),
+    );
+  },
+};

@@ -1,0 +1,293 @@
+/** `tilth quickstart`: the whole road on text that is already on the machine. */
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { buildCorpus, type CorpusSource, openDocumentStore } from "../corpus/index.ts";
+import { packageRoot, packageVersion, UsageError, writeFileAtomically } from "../foundation/index.ts";
+import { evaluateJob, generateJob, measureJob, runJob, tokenizeJob, trainJob } from "../jobs/index.ts";
+import { modelCard } from "../lineage/index.ts";
+import { llama } from "../models/index.ts";
+import { chooseModel } from "../training/index.ts";
+import type { Command, CommandInput } from "./command.ts";
+import { placesOf, writeRunDescription } from "./run-folder.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatFlops,
+  formatSeconds,
+  interruptSignal,
+  progressLine,
+  say,
+} from "./terminal.ts";
+import { watchTraining } from "./training-progress.ts";
+
+const sequenceLength = 256;
+const microBatchSequences = 8;
+
+/** Prompts that this kind of text knows: a README, code, a sentence. */
+const samplePrompts = ["## Installation\n\n", "export function ", "The following options"];
+
+export const quickstart: Command = {
+  summary: "a corpus already on this machine, curated, learned and sampled in a few minutes",
+  usage: "[options]",
+  options: {
+    minutes: { describe: "minutes of training", placeholder: "number", initial: "2" },
+    corpus: { describe: "your own folder of text instead of the installed packages", placeholder: "folder" },
+    run: {
+      describe: "the run's folder; an older quickstart there is replaced",
+      placeholder: "folder",
+      initial: "runs/quickstart",
+    },
+    vocabulary: { describe: "tokens of the vocabulary", placeholder: "count", initial: "4096" },
+    seed: { describe: "of initial weights and data order", placeholder: "number", initial: "1" },
+    backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
+    threads: { describe: "threads to use", placeholder: "count" },
+    json: { describe: "print one JSON object as the last line" },
+  },
+  examples: [
+    "tilth quickstart",
+    "tilth quickstart --minutes 10 --corpus ~/notes",
+    "tilth quickstart --json | tail -n 1",
+  ],
+  run: runQuickstart,
+};
+
+async function runQuickstart(input: CommandInput): Promise<void> {
+  const began = performance.now();
+  const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
+  const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 4096;
+  const seed = input.number("seed", { minimum: 0, maximum: 2 ** 31, whole: true }) ?? 1;
+  const device = {
+    backend: input.text("backend") ?? "auto",
+    threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
+  };
+  const runFolder = resolve(input.text("run") ?? "runs/quickstart");
+  const places = placesOf(runFolder);
+  const signal = interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving");
+  const progress = progressLine();
+  mkdirSync(runFolder, { recursive: true });
+
+  say(
+    `Tilth quickstart: about ${formatSeconds(seconds)} of training, some two minutes around it. Run folder: ${runFolder}`,
+  );
+  say("1. Corpus");
+  const own = input.text("corpus");
+  const corpus = await buildCorpus({
+    sources: [corpusSource(own)],
+    folder: places.corpus,
+    // The owner of a folder may train on it without a licence file; packages need a licence that allows it.
+    settings: own === undefined ? {} : { licences: { accept: ["allow", "attribute", "review"] } },
+    onProgress: progress.update,
+    signal,
+  });
+  progress.end();
+  const shares = await licenceShares(places.corpus);
+  say(
+    `   ${corpus.documents} documents (${formatBytes(corpus.bytes)}) read, ${corpus.kept} (${formatBytes(corpus.keptBytes)}) kept${corpus.reused ? ", as built before" : ""}`,
+  );
+
+  say("2. Tokenizer");
+  const shards = await runJob(
+    tokenizeJob,
+    { store: places.corpus, storeKey: corpus.key, folder: places.shards, vocabularySize, pattern: "gpt2" },
+    { onEvent: progress.update, signal },
+  );
+  progress.end();
+  say(
+    `   ${shards.vocabularySize} tokens in the vocabulary, ${shards.bytesPerToken.toFixed(2)} bytes a token, ${formatCount(shards.tokens)} tokens to train on`,
+  );
+
+  say("3. Model");
+  const machine = await runJob(measureJob, { device }, { onEvent: ({ warning }) => say(`tilth: ${warning}`) });
+  const configuration = chooseModel(machine.peakFlops, seconds, {
+    vocabularySize: shards.vocabularySize,
+    context: sequenceLength,
+  });
+  const { tokensPerSecond } = await runJob(measureJob, {
+    device,
+    model: {
+      architecture: "llama",
+      configuration,
+      sequenceLength,
+      microBatchSequences,
+      seconds: Math.min(3, seconds / 10),
+    },
+  });
+  const steps = Math.max(20, Math.floor((seconds * (tokensPerSecond ?? 0)) / (sequenceLength * microBatchSequences)));
+  const { parameters } = llama.dimensions(configuration);
+  say(`   ${machine.description}, peak ${formatFlops(machine.peakFlops)}`);
+  say(
+    `   Llama with ${formatCount(parameters)} parameters: ${configuration.layers} layers, ${configuration.width} wide; ${formatCount(tokensPerSecond ?? 0)} tokens/s, so ${steps} steps`,
+  );
+
+  say("4. Training");
+  const training = {
+    steps,
+    sequenceLength,
+    batchSequences: microBatchSequences,
+    microBatchSequences,
+    learningRate: 4e-3,
+    schedule: {
+      kind: "warmup-stable-decay",
+      warmupSteps: Math.min(50, Math.floor(steps / 10)),
+      decayShare: 0.4,
+      finalShare: 0.05,
+    },
+    validateEvery: Math.max(50, Math.ceil(steps / 8)),
+    validationSequences: 64,
+    checkpointEvery: Math.max(100, Math.ceil(steps / 3)),
+    seed,
+  };
+  const model = { architecture: "llama", configuration };
+  const created = new Date().toISOString();
+  rmSync(join(runFolder, "checkpoints"), { recursive: true, force: true });
+  rmSync(join(runFolder, "log.jsonl"), { force: true });
+  writeRunDescription(runFolder, { tilth: packageVersion(), created, device, model, training, corpusKey: corpus.key });
+  const report = {
+    documents: corpus.documents,
+    kept: corpus.kept,
+    rejectedByReason: corpus.rejectedByReason,
+    licences: shares,
+    skipped: corpus.skipped,
+  };
+  const reportText = `${JSON.stringify(report, null, 2)}\n`;
+  const card = modelCard({
+    parameters,
+    configuration,
+    training: { ...training, tokens: steps * sequenceLength * microBatchSequences },
+    corpus,
+    licences: shares,
+    source: own ?? "installed npm packages",
+  });
+  writeFileAtomically(places.card, card);
+  writeFileAtomically(places.report, reportText);
+  const watch = watchTraining(steps, false);
+  const trained = await runJob(
+    trainJob,
+    {
+      runFolder,
+      shards: places.shards,
+      device,
+      model,
+      training,
+      resume: false,
+      files: { "README.md": card, "data-report.json": reportText },
+      peakFlops: machine.peakFlops,
+    },
+    { onEvent: watch.listen, signal },
+  );
+  progress.end();
+  const figures = watch.figures();
+
+  say("5. Evaluation");
+  const evaluation = await runJob(
+    evaluateJob,
+    {
+      checkpoint: trained.checkpoint,
+      store: places.corpus,
+      device,
+      window: sequenceLength,
+      stride: sequenceLength / 2,
+      baselines: true,
+    },
+    { onEvent: progress.update, signal },
+  );
+  progress.end();
+  const samples = await runJob(
+    generateJob,
+    {
+      checkpoint: trained.checkpoint,
+      device,
+      prompts: samplePrompts,
+      maximumTokens: 60,
+      temperature: 0.7,
+      topP: 0.95,
+      topK: 0,
+      seed,
+    },
+    { signal },
+  );
+  const baselines = evaluation.baselines!;
+  const result = {
+    documents: corpus.documents,
+    kept: corpus.kept,
+    rejectedByReason: corpus.rejectedByReason,
+    tokens: shards.tokens,
+    parameters,
+    steps,
+    tokensPerSecond: figures.tokensPerSecond,
+    mfu: figures.mfu,
+    validationBitsPerByte: evaluation.bitsPerByte,
+    baselines,
+    checkpoint: trained.checkpoint,
+    peakRssBytes: Math.max(trained.peakRssBytes, process.resourceUsage().maxRSS * 1024),
+    seconds: (performance.now() - began) / 1000,
+  };
+  const rejected = Object.entries(corpus.rejectedByReason).sort(([, a], [, b]) => b - a);
+  const row = (name: string, value: number) => `  ${name.padEnd(22)} ${value.toFixed(3)}`;
+  say(
+    [
+      "",
+      "Summary",
+      `  Read ${corpus.documents} documents; kept ${corpus.kept}. Rejected most often for:`,
+      ...rejected.slice(0, 5).map(([reason, count]) => `    ${String(count).padStart(5)}  ${reason}`),
+      "  Licences of what was kept, by bytes:",
+      ...shares
+        .slice(0, 6)
+        .map(
+          ({ decision, expression, share }) =>
+            `    ${(share * 100).toFixed(1).padStart(5)} %  ${expression} (${decision})`,
+        ),
+      `  Model: ${formatCount(parameters)} parameters, ${steps} steps, ${formatCount(figures.tokensPerSecond)} tokens/s, ${figures.mfu === null ? "–" : (figures.mfu * 100).toFixed(0)} % of the machine's peak`,
+      `  Loss: ${[figures.firstLoss, ...figures.validations.map(({ loss }) => loss)].map((loss) => loss.toFixed(2)).join(" → ")} (first step, then validation; nats a token)`,
+      "",
+      `Bits per byte on ${formatBytes(evaluation.bytes)} of held-out text (lower is better)`,
+      row("this model", evaluation.bitsPerByte),
+      row("5-gram (Kneser–Ney)", baselines.ngram5),
+      row("brotli -11", baselines.brotli),
+      row("gzip -9", baselines.gzip),
+      "",
+      "Samples",
+      ...samples.map(({ prompt, text }) => `  | ${(prompt + text).trimEnd().split("\n").join("\n  | ")}\n`),
+      `Checkpoint: ${trained.checkpoint} (a Hugging Face folder)`,
+      "Next:",
+      `  npx tilth generate ${trained.checkpoint} --prompt "## Usage"`,
+      `  npx tilth data why <id or path> --corpus ${places.corpus}`,
+      `  npx tilth quickstart --minutes 10 --corpus <a folder of your text>`,
+      "",
+    ].join("\n"),
+  );
+  if (input.flag("json")) process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+function corpusSource(own: string | undefined): CorpusSource {
+  if (own === undefined) return { reader: "npm", path: installedPackages() };
+  const path = resolve(own);
+  if (!existsSync(path)) throw new UsageError(`--corpus ${own}: there is no such folder`);
+  if (!statSync(path).isDirectory()) throw new UsageError(`--corpus ${own} is a file, expected a folder of text`);
+  return { reader: "folder", path };
+}
+
+/** The node_modules that npm made for Tilth: its own in a clone, the project's where Tilth is a dependency. */
+function installedPackages(): string {
+  const own = join(packageRoot(), "node_modules");
+  return existsSync(join(own, "zod")) ? own : resolve(packageRoot(), "..");
+}
+
+/** Shares of the kept bytes by licence, largest first. */
+async function licenceShares(folder: string): Promise<{ expression: string; decision: string; share: number }[]> {
+  const store = await openDocumentStore(folder);
+  try {
+    const rows = await store.query(
+      `SELECT licence AS expression, licence_decision AS decision,
+              CAST(sum(bytes) AS DOUBLE) / CAST(sum(sum(bytes)) OVER () AS DOUBLE) AS share
+       FROM documents WHERE kept GROUP BY ALL ORDER BY share DESC, expression`,
+    );
+    return rows.map((row) => ({
+      expression: String(row.expression),
+      decision: String(row.decision),
+      share: Number(row.share),
+    }));
+  } finally {
+    store.close();
+  }
+}

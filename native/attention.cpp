@@ -67,8 +67,8 @@ struct Block {
 
   // The part of row i's range inside a tile, relative to the tile.
   Range inTile(int64_t i, int64_t tile) const {
-    int64_t begin = std::max<int64_t>(0, ranges[i].begin - tile * BK);
-    int64_t end = std::min<int64_t>(BK, ranges[i].end - tile * BK);
+    int64_t begin = std::min(BK, std::max<int64_t>(0, ranges[i].begin - tile * BK));
+    int64_t end = std::min(BK, ranges[i].end - tile * BK);
     return {begin, std::max(begin, end)};
   }
 };

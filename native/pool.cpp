@@ -2,6 +2,8 @@
 // then sleep on a condition variable.
 #include "pool.h"
 
+#include <dlfcn.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -65,6 +67,13 @@ void spinUntil(Condition&& condition) {
   }
 }
 
+// Keeps this library mapped until the process ends: whoever loaded it may unload it, but workers still run its code.
+void stayLoaded() {
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void*>(&stayLoaded), &info) && info.dli_fname)
+    dlopen(info.dli_fname, RTLD_NOW | RTLD_NODELETE);
+}
+
 void workerLoop(int thread, uint64_t seen) {
   Pool& shared = pool();
   for (;;) {
@@ -105,6 +114,7 @@ void runOnTeam(int threads, Work work, void* context) {
     work(context, 0, Team{1});
     return;
   }
+  if (shared.workers == 0) stayLoaded();
   while (shared.workers < threads - 1) {
     int thread = ++shared.workers;
     std::thread(workerLoop, thread, shared.job.load()).detach();

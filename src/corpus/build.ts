@@ -14,7 +14,7 @@ import { trimCache } from "./partition-cache.ts";
 import { type CorpusSource, listSources, type WorkItem } from "./readers/index.ts";
 import { relate } from "./relations.ts";
 import { runPartitions, throwIfInterrupted } from "./run-partitions.ts";
-import { type CorpusSettings, type CorpusSettingsInput, corpusSettings } from "./settings.ts";
+import { type CorpusSettings, type CorpusSettingsInput, parseCorpusSettings, parseSources } from "./settings.ts";
 import {
   type CorpusCounts,
   type CorpusManifest,
@@ -61,11 +61,12 @@ export interface CorpusBuild extends CorpusCounts {
  * what the user can mend, InterruptedError when `signal` aborts.
  */
 export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBuild> {
-  const settings = corpusSettings.parse(options.settings ?? {});
+  const settings = parseCorpusSettings(options.settings ?? {});
+  const sources = parseSources(options.sources);
   const folder = resolve(options.folder);
   const cacheFolder = resolve(options.cacheFolder ?? join(dirname(folder), "corpus-cache"));
   refuseForeignFolder(folder);
-  const listing = listSources(options.sources, {
+  const listing = listSources(sources, {
     includeData: settings.includeData,
     baseFolder: resolve(options.baseFolder ?? "."),
   });

@@ -1,10 +1,11 @@
 /** The settings of a corpus: one strict object, every default in it. */
 import { z } from "zod";
+import { UsageError } from "../foundation/errors.ts";
 import { deduplicationSettings } from "./dedup/index.ts";
 import { filterSettings } from "./filters/index.ts";
 import { languageSettings } from "./language/index.ts";
 import { licencePolicy } from "./licences/index.ts";
-import { unknownKeys } from "./readers/index.ts";
+import { type CorpusSource, corpusSource, unknownKeys } from "./readers/index.ts";
 
 const splitShape = {
   validationShare: z
@@ -37,3 +38,22 @@ export const corpusSettings = z.strictObject(corpusShape, { error: unknownKeys("
 
 export type CorpusSettings = z.infer<typeof corpusSettings>;
 export type CorpusSettingsInput = z.input<typeof corpusSettings>;
+
+/** Settings with all defaults; throws UsageError that names every setting that is wrong. */
+export function parseCorpusSettings(settings: unknown): CorpusSettings {
+  return parsed(corpusSettings, settings, "corpus settings");
+}
+
+/** Sources as configured; throws UsageError that names what is wrong. */
+export function parseSources(sources: unknown): CorpusSource[] {
+  return parsed(z.array(corpusSource).min(1, { error: "at least one source is needed" }), sources, "corpus sources");
+}
+
+function parsed<Output>(schema: z.ZodType<Output>, value: unknown, what: string): Output {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join(".")}: ${message}`,
+  );
+  throw new UsageError(`the ${what} are not valid: ${issues.join("; ")}`, { cause: result.error });
+}

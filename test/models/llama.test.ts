@@ -14,11 +14,12 @@ const configuration = llamaConfiguration.parse({
   keyValueHeads: 2,
   headSize: 6,
   mlpWidth: 37,
-  context: 80,
+  context: 256,
   initializerStandardDeviation: 0.3,
 });
 
-const [sequences, length, endOfText] = [3, 71, 0];
+// Longer than two attention tiles, so that documents begin and end in every position towards them.
+const [sequences, length, endOfText] = [2, 203, 0];
 
 function batchOf(seed: number) {
   const random = new Random(seed);

@@ -49,7 +49,7 @@ describe("writing", () => {
           const shard = openMegatronShard(prefix);
           expect(shard.documents).toBe(fitting.length);
           expect([...shard.lengths]).toEqual(fitting.map((ids) => ids.length));
-          fitting.forEach((ids, index) => expect([...shard.read(index)]).toEqual(ids));
+          for (const [index, ids] of fitting.entries()) expect([...shard.read(index)]).toEqual(ids);
           const all = fitting.flat();
           expect(shard.tokens).toBe(all.length);
           const start = all.length >> 1;

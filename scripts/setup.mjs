@@ -35,7 +35,11 @@ function filesBelow(folder) {
 /** A hash of everything that the bundle is made from. */
 function sourceHash() {
   const hash = createHash("sha256");
-  const files = [...filesBelow(join(root, "src")), ...filesBelow(join(root, "bench")), join(root, "scripts/bundle.mjs")];
+  const files = [
+    ...filesBelow(join(root, "src")),
+    ...filesBelow(join(root, "bench")),
+    join(root, "scripts/bundle.mjs"),
+  ];
   for (const file of [...files, join(root, "package-lock.json")]) {
     hash.update(file.slice(root.length));
     hash.update(readFileSync(file));
@@ -53,7 +57,8 @@ if (!packagesInstalled()) {
     stdio: ["ignore", 2, 2],
     shell: process.platform === "win32",
   });
-  if (npm.status !== 0) fail("npm ci did not succeed", "Check the network connection to the npm registry and try again.");
+  if (npm.status !== 0)
+    fail("npm ci did not succeed", "Check the network connection to the npm registry and try again.");
 }
 
 const stamp = join(root, "dist", ".sources");
@@ -64,5 +69,8 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== hash) {
   writeFileSync(stamp, hash);
 }
 
-const native = spawnSync(process.execPath, [join(root, "dist/native-build.js")], { cwd: root, stdio: ["ignore", 2, 2] });
+const native = spawnSync(process.execPath, [join(root, "dist/native-build.js")], {
+  cwd: root,
+  stdio: ["ignore", 2, 2],
+});
 if (native.status !== 0) fail("the native build failed", "The messages above are the compiler's.");

@@ -1,0 +1,229 @@
+import { describe, expect, it } from "vitest";
+import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
+import {
+  attention,
+  createBackend,
+  Engine,
+  embedding,
+  headCrossEntropy,
+  linear,
+  ops,
+  ParameterArena,
+  residualRmsNorm,
+  rmsNorm,
+  rope,
+  swiglu,
+  type Variable,
+} from "../../src/engine/index.ts";
+import { Random } from "../../src/foundation/index.ts";
+
+/** A case builds a scalar loss from parameters of the given shapes; every op of the registry must be in some case. */
+interface Case {
+  readonly ops: readonly (keyof typeof ops)[];
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  loss(engine: Engine, p: Readonly<Record<string, Variable>>): Variable;
+}
+
+const classes = 19;
+
+/** Ends a case: the outputs go through a head of their own width, with some targets ignored. */
+function close(engine: Engine, x: Variable, head: Variable): Variable {
+  const [rows] = x.tensor.shape;
+  const targets = engine.constant(Int32Array.from({ length: rows }, (_, i) => (i % 5 === 3 ? -1 : (i * 7) % classes)));
+  return engine.run(headCrossEntropy, { x, weight: head }, { targets, normalizer: rows }).loss;
+}
+
+function attentionCase(
+  sequences: number,
+  length: number,
+  heads: number,
+  keyValueHeads: number,
+  headSize: number,
+  mask: boolean,
+): Case {
+  const width = (heads + 2 * keyValueHeads) * headSize;
+  return {
+    ops: ["attention", "rope", "headCrossEntropy"],
+    shapes: { x: [sequences * length, width], head: [classes, heads * headSize] },
+    loss(engine, { x, head }) {
+      const tokens = sequences * length;
+      const angles = Float32Array.from({ length: length * headSize }, (_, i) => {
+        const angle = Math.floor(i / headSize) / 3 ** (i % (headSize / 2));
+        return i % headSize < headSize / 2 ? Math.cos(angle) : Math.sin(angle);
+      });
+      const rotation = {
+        table: engine.constant(angles, [length, headSize]),
+        positions: engine.constant(Int32Array.from({ length: tokens }, (_, i) => i % length)),
+        heads: heads + keyValueHeads,
+        headSize,
+      };
+      const shape = {
+        sequences,
+        queryLength: length,
+        keyLength: length,
+        heads,
+        keyValueHeads,
+        headSize,
+        scale: headSize ** -0.5,
+        causal: true,
+      };
+      const documents = mask
+        ? {
+            // Documents of 50 tokens: they begin in every position towards the tiles of the kernel.
+            visibleFrom: engine.constant(
+              Int32Array.from({ length: tokens }, (_, i) => Math.floor((i % length) / 50) * 50),
+            ),
+            visibleTo: engine.constant(new Int32Array(tokens).fill(length)),
+          }
+        : {};
+      // A copy through `linear` with the identity keeps the parameter out of rope's in-place write.
+      const identity = engine.input(
+        Float32Array.from({ length: width * width }, (_, i) => (i % (width + 1) === 0 ? 1 : 0)),
+        [width, width],
+      );
+      const packed = engine.run(linear, { x, weight: identity }, {}).out;
+      const rotated = engine.run(rope, { x: packed }, rotation).out;
+      return close(engine, engine.run(attention, { packed: rotated }, { shape, ...documents }).out, head);
+    },
+  };
+}
+
+const cases: Record<string, Case> = {
+  "embedding with repeated ids": {
+    ops: ["embedding", "headCrossEntropy"],
+    shapes: { table: [13, 17], head: [classes, 17] },
+    loss: (engine, { table, head }) =>
+      close(
+        engine,
+        engine.run(embedding, { table }, { ids: engine.constant(Int32Array.of(3, 3, 0, 12, 7, 3, 12)) }).out,
+        head,
+      ),
+  },
+  "a table tied to the head": {
+    ops: ["embedding", "headCrossEntropy"],
+    shapes: { table: [classes, 33] },
+    loss: (engine, { table }) =>
+      close(engine, engine.run(embedding, { table }, { ids: engine.constant(Int32Array.of(1, 5, 18, 5)) }).out, table),
+  },
+  ...Object.fromEntries(
+    [
+      [1, 1],
+      [7, 63],
+      [65, 17],
+      [129, 65],
+    ].map(([rows, width]) => [
+      `linear, rmsNorm and swiglu of ${rows} × ${width}`,
+      {
+        ops: ["linear", "rmsNorm", "swiglu", "headCrossEntropy"],
+        shapes: { x: [rows, width], norm: [width], gateUp: [2 * 7, width], head: [classes, 7] },
+        loss(engine, { x, norm, gateUp, head }) {
+          const normed = engine.run(rmsNorm, { x, weight: norm }, { epsilon: 1e-5 }).out;
+          const gated = engine.run(
+            swiglu,
+            { gateUp: engine.run(linear, { x: normed, weight: gateUp }, {}).out },
+            {},
+          ).out;
+          return close(engine, gated, head);
+        },
+      } satisfies Case,
+    ]),
+  ),
+  "two residual norms, whose stream is used twice": {
+    ops: ["residualRmsNorm", "linear", "headCrossEntropy"],
+    shapes: { x: [17, 63], a: [63, 63], b: [63, 63], norm: [63], head: [classes, 63] },
+    loss(engine, { x, a, b, norm, head }) {
+      const first = engine.run(
+        residualRmsNorm,
+        { x, delta: engine.run(linear, { x, weight: a }, {}).out, weight: norm },
+        { epsilon: 1e-5 },
+      );
+      const delta = engine.run(linear, { x: first.out, weight: b }, {}).out;
+      return close(
+        engine,
+        engine.run(residualRmsNorm, { x: first.sum, delta, weight: norm }, { epsilon: 1e-5 }).out,
+        head,
+      );
+    },
+  },
+  "attention over one short sequence": attentionCase(1, 7, 1, 1, 16, false),
+  "attention with grouped queries over two tiles": attentionCase(2, 65, 4, 2, 18, false),
+  "attention with documents over four tiles": attentionCase(1, 203, 2, 1, 32, true),
+};
+
+const backends = ["reference", ...supportedLevels()];
+
+describe.each(backends)("gradients on %s", (name) => {
+  it.each(Object.keys(cases))("are the slopes of the loss: %s", async (title) => {
+    if (name !== "reference") process.env.TILTH_ISA = name;
+    try {
+      const backend = await createBackend(name === "reference" ? "reference" : "cpu", { threads: 2 });
+      const { shapes, loss } = cases[title];
+      const engine = new Engine(backend);
+      const arena = new ParameterArena(
+        backend,
+        Object.entries(shapes).map(([parameter, shape]) => ({
+          name: parameter,
+          shape,
+          initialization: { kind: "normal" as const, standardDeviation: 0.6 },
+          decay: true,
+        })),
+      );
+      arena.initialize(11);
+      const parameters = Object.fromEntries(arena.parameters);
+      const evaluate = () => engine.scope({ record: false }, () => engine.scalar(loss(engine, parameters)));
+      await engine.scope({ record: true }, () => engine.backward(loss(engine, parameters)));
+
+      // Along a random direction the slope is gradient · direction; central differences in f32 are good to some 1e-3.
+      for (const parameter of arena.parameters.values()) {
+        const start = await backend.read(parameter.tensor);
+        const gradient = await backend.read(parameter.parameterGradient);
+        const random = new Random(5);
+        const direction = start.map(() => random.normal());
+        // Half along the gradient, so that the slope is never small beside the rounding of the loss.
+        const size = (values: Float32Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)) || 1;
+        const [gradientSize, directionSize] = [size(gradient), size(direction)];
+        const mixed = direction.map((value, i) => value / directionSize + gradient[i] / gradientSize);
+        const step = 0.01;
+        const losses: number[] = [];
+        for (const sign of [1, -1]) {
+          backend.write(
+            parameter.tensor,
+            start.map((value, i) => value + sign * step * mixed[i]),
+          );
+          losses.push(await evaluate());
+        }
+        backend.write(parameter.tensor, start);
+        const slope = (losses[0] - losses[1]) / (2 * step);
+        const expected = gradient.reduce((sum, value, i) => sum + value * mixed[i], 0);
+        expect(Math.abs(slope - expected), `${parameter.name}: ${slope} against ${expected}`).toBeLessThan(
+          2e-4 + 0.01 * Math.abs(expected),
+        );
+      }
+      arena.dispose();
+      backend.dispose();
+    } finally {
+      delete process.env.TILTH_ISA;
+    }
+  });
+});
+
+describe("the cases", () => {
+  it("have every registered op", () => {
+    const covered = new Set<string>(Object.values(cases).flatMap((one) => one.ops));
+    expect(Object.keys(ops).filter((name) => !covered.has(name))).toEqual([]);
+  });
+});
+
+describe("the engine", () => {
+  it("refuses a loss as an input, and gives all memory of a scope back", async () => {
+    const backend = await createBackend("reference");
+    const engine = new Engine(backend);
+    const head = () => engine.input(new Float32Array(classes * 4), [classes, 4]);
+    const x = () => engine.input(new Float32Array(8), [2, 4]);
+    await expect(
+      engine.scope({ record: true }, () => engine.run(linear, { x: close(engine, x(), head()), weight: head() }, {})),
+    ).rejects.toThrow("is a loss");
+    engine.trim();
+    expect(backend.memory().bytes).toBe(0);
+  });
+});

@@ -125,7 +125,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     sequenceLength,
     batchSequences: microBatchSequences,
     microBatchSequences,
-    learningRate: 4e-3,
+    learningRate: 1.5e-3,
     schedule: {
       kind: "warmup-stable-decay",
       warmupSteps: Math.min(50, Math.floor(steps / 10)),

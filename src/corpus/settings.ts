@@ -15,6 +15,11 @@ const splitShape = {
     .default(0.05)
     .describe("share of the clusters that validates while the byte cap lasts"),
   maximumValidationBytes: z.int().min(0).default(1_000_000).describe("bytes of text that validate at most"),
+  maximumClusterBytes: z
+    .int()
+    .min(0)
+    .default(50_000)
+    .describe("largest cluster that validates: one document must not be the measurement"),
   seed: z.int().min(0).default(1).describe("of the draw"),
 };
 

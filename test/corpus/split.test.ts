@@ -4,12 +4,18 @@ import { assignSplits } from "../../src/corpus/split/index.ts";
 
 const rowsOf = (count: number, bytes = 100) =>
   Array.from({ length: count }, (_, index) => ({ cluster: `cluster-${index}`, bytes }));
-const unlimited = { validationShare: 0.1, maximumValidationBytes: Number.POSITIVE_INFINITY, seed: 7 };
+const unlimited = {
+  validationShare: 0.1,
+  maximumValidationBytes: Number.POSITIVE_INFINITY,
+  maximumClusterBytes: Number.POSITIVE_INFINITY,
+  seed: 7,
+};
 
 const anyRows = fc.array(fc.record({ cluster: fc.string({ maxLength: 2 }), bytes: fc.nat(1000) }), { maxLength: 60 });
 const anySettings = fc.record({
   validationShare: fc.double({ min: 0, max: 1, noNaN: true }),
   maximumValidationBytes: fc.nat(5000),
+  maximumClusterBytes: fc.nat(5000),
   seed: fc.nat(),
 });
 
@@ -69,8 +75,10 @@ describe("assignSplits", () => {
     expect(assignSplits(rowsOf(50), { ...unlimited, validationShare: 0 })).not.toContain("validation");
     expect(assignSplits(rowsOf(50), { ...unlimited, maximumValidationBytes: 0 })).not.toContain("validation");
     const rows = [{ cluster: "large", bytes: 10_000 }, ...rowsOf(20)];
-    const splits = assignSplits(rows, { validationShare: 1, maximumValidationBytes: 2000, seed: 1 });
-    expect(splits[0]).toBe("train");
-    expect(splits.slice(1)).not.toContain("train");
+    for (const limit of ["maximumValidationBytes", "maximumClusterBytes"]) {
+      const splits = assignSplits(rows, { ...unlimited, validationShare: 1, [limit]: 2000 });
+      expect(splits[0]).toBe("train");
+      expect(splits.slice(1)).not.toContain("train");
+    }
   });
 });

@@ -8,6 +8,8 @@ export interface SplitSettings {
   readonly validationShare: number;
   /** Upper bound of the validation part in bytes. */
   readonly maximumValidationBytes: number;
+  /** Clusters of more bytes train: one large document must not be the measurement. */
+  readonly maximumClusterBytes: number;
   readonly seed: number;
 }
 
@@ -15,14 +17,15 @@ export interface SplitSettings {
  * Assigns whole clusters. Every cluster has a fixed place in [0, 1), a hash of (seed, cluster); it validates when that
  * place is below the share, and the lowest places come first while the byte cap lasts. So a cluster's part depends on
  * other documents only through the cap: growth can move a cluster at the cap's edge from validation to training, never
- * the other way, and below the cap nothing moves at all. A cluster larger than the whole cap always trains.
+ * the other way, and below the cap nothing moves at all. A cluster above `maximumClusterBytes` or the cap always trains.
  */
 export function assignSplits(rows: readonly { cluster: string; bytes: number }[], settings: SplitSettings): Split[] {
+  const largest = Math.min(settings.maximumClusterBytes, settings.maximumValidationBytes);
   const clusterBytes = new Map<string, number>();
   for (const row of rows) clusterBytes.set(row.cluster, (clusterBytes.get(row.cluster) ?? 0) + row.bytes);
   const candidates = [...clusterBytes]
     .map(([cluster, bytes]) => ({ cluster, bytes, place: placeOf(cluster, settings.seed) }))
-    .filter(({ place, bytes }) => place < settings.validationShare && bytes <= settings.maximumValidationBytes)
+    .filter(({ place, bytes }) => place < settings.validationShare && bytes <= largest)
     .sort((a, b) => a.place - b.place || (a.cluster < b.cluster ? -1 : 1));
   const validation = new Set<string>();
   let total = 0;

@@ -84,6 +84,17 @@ export interface AdamWSettings {
   readonly maximumNorm: number;
 }
 
+export interface MuonSettings {
+  readonly learningRate: number;
+  /** Share of the old momentum kept. */
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** Factor on the orthogonalised update: its singular values are near 1. */
+  readonly scale: number;
+  /** As AdamW's. */
+  readonly maximumNorm: number;
+}
+
 export interface Kernels {
   /** out[:] = value. */
   fill(out: Tensor, value: number): void;
@@ -201,5 +212,15 @@ export interface Kernels {
   adamW(
     tensors: { parameters: Tensor; gradients: Tensor; firstMoment: Tensor; secondMoment: Tensor; gradientNorm: Tensor },
     settings: AdamWSettings,
+  ): void;
+
+  /**
+   * Muon (Jordan et al. 2024) on one contiguous matrix: g = gradient · clip; momentum = μ·momentum + (1 − μ)·g;
+   * u = Newton–Schulz(μ·momentum + (1 − μ)·g), five iterations in f32; p = p·(1 − rate·decay) − rate·scale·u.
+   * A norm that is not finite leaves all unchanged. Bound: about 30·rows·width·min(rows, width) FLOPs.
+   */
+  muon(
+    tensors: { parameters: Tensor; gradients: Tensor; momentum: Tensor; gradientNorm: Tensor },
+    settings: MuonSettings,
   ): void;
 }

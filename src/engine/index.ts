@@ -5,6 +5,8 @@ export { Engine, type Variable } from "./engine.ts";
 export { type AttentionOptions, splitPackedHeads } from "./ops/attention.ts";
 export * from "./ops/index.ts";
 export { AdamW, type AdamWConfiguration } from "./optimizers/adamw.ts";
+export { Muon, type MuonConfiguration } from "./optimizers/muon.ts";
+export type { Optimizer } from "./optimizers/optimizer.ts";
 export {
   type Initialization,
   type Parameter,

@@ -16,6 +16,11 @@ export interface ParameterSpecification {
   readonly initialization: Initialization;
   /** Whether weight decay applies: matrices yes, norms and biases no. */
   readonly decay: boolean;
+  /**
+   * Only for hidden matrices, which Muon may step: the rows of each independent matrix stacked in this one (query, key
+   * and value; gate and up). Embeddings and heads, whose rows are looked up one by one, have none.
+   */
+  readonly hiddenRows?: readonly number[];
 }
 
 /** A named variable whose gradient accumulates in the arena. */
@@ -28,6 +33,8 @@ export interface Parameter extends Variable {
 /** A stretch of the arena with one treatment by the optimizer, counted in elements. */
 export interface ParameterGroup {
   readonly decay: boolean;
+  /** Whether all of it is hidden matrices. */
+  readonly hidden: boolean;
   readonly start: number;
   readonly length: number;
 }
@@ -47,16 +54,28 @@ export class ParameterArena {
     readonly backend: Backend,
     specifications: readonly ParameterSpecification[],
   ) {
-    const ordered = [...specifications.filter((one) => one.decay), ...specifications.filter((one) => !one.decay)];
+    const treatments = [
+      { decay: true, hidden: true },
+      { decay: true, hidden: false },
+      { decay: false, hidden: false },
+    ];
+    const ordered: ParameterSpecification[] = [];
     const starts: number[] = [];
+    const groups: ParameterGroup[] = [];
     let length = 0;
-    let decayedLength = 0;
-    for (const specification of ordered) {
-      starts.push(length);
-      const elements = specification.shape.reduce((a, b) => a * b, 1);
-      length += Math.ceil(elements / alignment) * alignment;
-      if (specification.decay) decayedLength = length;
+    for (const { decay, hidden } of treatments) {
+      const start = length;
+      for (const specification of specifications) {
+        const isHidden = specification.hiddenRows !== undefined && specification.decay;
+        if (specification.decay !== decay || isHidden !== hidden) continue;
+        ordered.push(specification);
+        starts.push(length);
+        const elements = specification.shape.reduce((a, b) => a * b, 1);
+        length += Math.ceil(elements / alignment) * alignment;
+      }
+      if (length > start) groups.push({ decay, hidden, start, length: length - start });
     }
+    this.groups = groups;
     this.length = length;
     this.values = backend.allocate(length * 4);
     this.gradients = backend.allocate(length * 4);
@@ -75,10 +94,6 @@ export class ParameterArena {
       });
     });
     this.parameters = parameters;
-    this.groups = [
-      { decay: true, start: 0, length: decayedLength },
-      { decay: false, start: decayedLength, length: length - decayedLength },
-    ].filter((group) => group.length > 0);
   }
 
   /** The parameter of that name; an unknown name is a mistake of the model. */

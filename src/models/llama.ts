@@ -62,11 +62,23 @@ interface LlamaLayer {
 function parameters(configuration: LlamaConfiguration): ParameterSpecification[] {
   const { vocabularySize, width, layers, attentionHeads, keyValueHeads, headSize, mlpWidth } = configuration;
   const { initializerStandardDeviation: deviation } = configuration;
-  const matrix = (name: string, shape: readonly number[], standardDeviation = deviation): ParameterSpecification => ({
+  const table = (name: string): ParameterSpecification => ({
     name,
-    shape,
+    shape: [vocabularySize, width],
+    initialization: { kind: "normal", standardDeviation: deviation },
+    decay: true,
+  });
+  const matrix = (
+    name: string,
+    hiddenRows: readonly number[],
+    columns: number,
+    standardDeviation = deviation,
+  ): ParameterSpecification => ({
+    name,
+    shape: [hiddenRows.reduce((a, b) => a + b), columns],
     initialization: { kind: "normal", standardDeviation },
     decay: true,
+    hiddenRows,
   });
   const norm = (name: string): ParameterSpecification => ({
     name,
@@ -75,17 +87,18 @@ function parameters(configuration: LlamaConfiguration): ParameterSpecification[]
     decay: false,
   });
   // Residual projections start smaller, so that the stream's variance does not grow with depth (GPT-2).
+  const [queryRows, keyRows] = [attentionHeads * headSize, keyValueHeads * headSize];
   const residual = deviation / Math.sqrt(2 * layers);
   const blocks = Array.from({ length: layers }, (_, index) => [
     norm(`layers.${index}.attentionNorm`),
-    matrix(`layers.${index}.queryKeyValue`, [(attentionHeads + 2 * keyValueHeads) * headSize, width]),
-    matrix(`layers.${index}.attentionOutput`, [width, attentionHeads * headSize], residual),
+    matrix(`layers.${index}.queryKeyValue`, [queryRows, keyRows, keyRows], width),
+    matrix(`layers.${index}.attentionOutput`, [width], queryRows, residual),
     norm(`layers.${index}.mlpNorm`),
-    matrix(`layers.${index}.gateUp`, [2 * mlpWidth, width]),
-    matrix(`layers.${index}.down`, [width, mlpWidth], residual),
+    matrix(`layers.${index}.gateUp`, [mlpWidth, mlpWidth], width),
+    matrix(`layers.${index}.down`, [width], mlpWidth, residual),
   ]);
-  const head = configuration.tiedEmbeddings ? [] : [matrix("head", [vocabularySize, width])];
-  return [matrix("embedding", [vocabularySize, width]), ...blocks.flat(), norm("norm"), ...head];
+  const head = configuration.tiedEmbeddings ? [] : [table("head")];
+  return [table("embedding"), ...blocks.flat(), norm("norm"), ...head];
 }
 
 class LlamaCache implements KeyValueCache {

@@ -14,9 +14,11 @@ export const scheduleConfiguration = z.strictObject({
   finalShare: z.number().min(0).max(1).default(0.1),
 });
 
-/** AdamW's settings; defaults are GPT-3's (Brown et al. 2020). */
+/** AdamW's settings, defaults of GPT-3 (Brown et al. 2020); `muon` steps hidden matrices itself and leaves it the rest. */
 export const optimizerConfiguration = z.strictObject({
-  kind: z.literal("adamw").default("adamw"),
+  kind: z.enum(["adamw", "muon"]).default("adamw"),
+  /** Muon's share of old momentum (Jordan et al. 2024). */
+  momentum: z.number().min(0).lt(1).default(0.95),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.95),
   epsilon: z.number().positive().default(1e-8),

@@ -1,5 +1,5 @@
 /** A model with its optimizer: the state that a checkpoint holds, and the one step that changes it. */
-import { AdamW, type Backend, Engine } from "../engine/index.ts";
+import { AdamW, type Backend, Engine, Muon, type Optimizer } from "../engine/index.ts";
 import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "../models/index.ts";
 import { nextTokenLoss } from "../objectives/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
@@ -19,7 +19,7 @@ export interface StepResult {
 export class Trainer {
   readonly engine: Engine;
   readonly model: LanguageModel;
-  readonly optimizer: AdamW;
+  readonly optimizer: Optimizer;
 
   constructor(
     backend: Backend,
@@ -30,10 +30,10 @@ export class Trainer {
     this.engine = new Engine(backend);
     this.model = architecture.create(this.engine, modelConfiguration);
     this.model.arena.initialize(configuration.seed);
-    this.optimizer = new AdamW(this.model.arena, {
-      ...configuration.optimizer,
-      maximumGradientNorm: configuration.optimizer.maximumGradientNorm ?? Number.POSITIVE_INFINITY,
-    });
+    const { optimizer } = configuration;
+    const settings = { ...optimizer, maximumGradientNorm: optimizer.maximumGradientNorm ?? Number.POSITIVE_INFINITY };
+    const Kind = optimizer.kind === "muon" ? Muon : AdamW;
+    this.optimizer = new Kind(this.model.arena, settings);
   }
 
   get step(): number {

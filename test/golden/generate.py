@@ -87,6 +87,40 @@ def save(path: Path, **groups: dict[str, torch.Tensor]) -> None:
     save_file({f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}, path)
 
 
+def adamw(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
+    matrices = [weight for weight in model.parameters() if weight.dim() > 1]
+    return [adamw_over(matrices, [weight for weight in model.parameters() if weight.dim() == 1])]
+
+
+def adamw_over(decayed: list[torch.Tensor], plain: list[torch.Tensor]) -> torch.optim.Optimizer:
+    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.95), eps=1e-8, foreach=False)
+
+
+def muon(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
+    """torch's Muon for the layers' matrices, AdamW for the rest."""
+    named = list(model.named_parameters())
+    hidden = [weight for name, weight in named if weight.dim() > 1 and "layers" in name]
+    others = [weight for name, weight in named if weight.dim() > 1 and "layers" not in name]
+    # torch orthogonalises in bf16, which would hide errors of our f32.
+    torch.bfloat16 = torch.float32
+    step = torch.optim.Muon(hidden, lr=1e-2, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+    return [step, adamw_over(others, [weight for _, weight in named if weight.dim() == 1])]
+
+
+def train(model, tokens, targets, positions, optimizers: list[torch.optim.Optimizer]) -> list[dict[str, float]]:
+    steps = []
+    for _ in range(STEPS):
+        model.zero_grad()
+        step_loss = mean_loss(model(input_ids=tokens, position_ids=positions).logits, targets)
+        step_loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=False)
+        for optimizer in optimizers:
+            optimizer.step()
+        steps.append({"loss": step_loss.item(), "gradientNorm": norm.item()})
+    return steps
+
+
 def generate(name: str, tied: bool) -> None:
     model = build(tied)
     tokens, targets = batch()
@@ -106,30 +140,21 @@ def generate(name: str, tied: bool) -> None:
     gradients = gradients_of(model)
     model.zero_grad()
 
-    matrices = [weight for weight in model.parameters() if weight.dim() > 1]
-    vectors = [weight for weight in model.parameters() if weight.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
-        lr=1e-2,
-        betas=(0.9, 0.95),
-        eps=1e-8,
-        foreach=False,
-    )
-    steps = []
-    for _ in range(STEPS):
-        optimizer.zero_grad()
-        step_loss = mean_loss(model(input_ids=tokens, position_ids=positions).logits, targets)
-        step_loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=False)
-        optimizer.step()
-        steps.append({"loss": step_loss.item(), "gradientNorm": norm.item()})
+    steps = train(model, tokens, targets, positions, adamw(model))
+    final = weights_of(model)
+
+    with torch.no_grad():
+        for weight_name, weight in model.named_parameters():
+            weight.copy_(initial[weight_name])
+    muon_steps = train(model, tokens, targets, positions, muon(model))
 
     save(
         FIXTURES / f"{name}.safetensors",
         initial=initial,
         gradients=gradients,
         maskedGradients=masked_gradients,
-        final=weights_of(model),
+        final=final,
+        muonFinal=weights_of(model),
         outputs={"logits": logits.detach(), "maskedLogits": masked_logits.detach()},
     )
     described = {
@@ -143,6 +168,7 @@ def generate(name: str, tied: bool) -> None:
         "loss": loss.item(),
         "maskedLoss": masked_loss.item(),
         "steps": steps,
+        "muonSteps": muon_steps,
     }
     (FIXTURES / f"{name}.json").write_text(json.dumps(described, indent=1) + "\n")
     print(f"{name}: loss {loss.item():.4f}, documents {masked_loss.item():.4f}, logits to {logits.abs().max():.2f},"

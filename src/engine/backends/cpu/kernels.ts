@@ -165,6 +165,25 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number):
       const { learningRate, beta1, beta2, epsilon, weightDecay, step, maximumNorm } = settings;
       library.adamw(threads, ...tensors, count, learningRate, beta1, beta2, epsilon, weightDecay, step, maximumNorm);
     },
+
+    muon({ parameters, gradients, momentum, gradientNorm }, settings) {
+      const [rows, width] = [rowsOf(parameters), widthOf(parameters)];
+      for (const one of [gradients, momentum]) requireShape(one, rows, width, "muon");
+      const tensors = [parameters, gradients, momentum, gradientNorm].map((one) => flat(one, "muon"));
+      const { learningRate, momentum: share, weightDecay, scale, maximumNorm } = settings;
+      const failed = library.muon(
+        threads,
+        ...tensors,
+        rows,
+        width,
+        learningRate,
+        share,
+        weightDecay,
+        scale,
+        maximumNorm,
+      );
+      if (failed !== 0) throw new TilthError(`muon: there is no memory to step a matrix of ${rows} × ${width}`);
+    },
   };
 }
 

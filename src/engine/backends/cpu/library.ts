@@ -54,6 +54,7 @@ const signatures = {
   swiglu: ["void", ["int", address, address, length, length]],
   swiglu_backward: ["void", ["int", address, address, address, length, length]],
   head_cross_entropy: [length, ["int", address, address, address, address, address, address, length, length, length]],
+  muon: [length, ["int", address, address, address, address, length, length, ...Array<string>(5).fill("double")]],
   adamw: ["void", ["int", address, address, address, address, address, length, ...Array<string>(7).fill("double")]],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 

@@ -8,6 +8,7 @@ import { elementwise } from "./elementwise.ts";
 import { embeddings } from "./embedding.ts";
 import { products } from "./matmul.ts";
 import { floats, HostStorage, integers } from "./memory.ts";
+import { muons } from "./muon.ts";
 import { normalization } from "./normalization.ts";
 import { optimizers } from "./optimizer.ts";
 import { rotary } from "./rope.ts";
@@ -23,6 +24,7 @@ const plainKernels: Kernels = {
   ...gated,
   ...crossEntropy,
   ...optimizers,
+  ...muons,
 };
 
 /** Makes the reference backend. It uses one thread and the collector's memory. */

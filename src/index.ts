@@ -1,4 +1,5 @@
 /** The library: what the CLI does, for programs. */
+export * from "./config/index.ts";
 export * from "./corpus/index.ts";
 export * from "./engine/index.ts";
 export * from "./evaluation/index.ts";

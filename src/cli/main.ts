@@ -14,6 +14,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "the whole road in a few minutes: corpus, tokenizer, training, evaluation, samples, checkpoint",
     load: async () => (await import("./quickstart.ts")).quickstart,
   },
+  init: {
+    summary: "write a commented tilth.config.ts",
+    load: async () => (await import("./init.ts")).init,
+  },
   data: {
     summary: "build: curate a corpus; report: what is in it; why: what decided about one document",
     load: async () => (await import("./data.ts")).data,

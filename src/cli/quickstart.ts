@@ -1,14 +1,22 @@
 /** `tilth quickstart`: the whole road on text that is already on the machine. */
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { buildCorpus, type CorpusSource, openDocumentStore } from "../corpus/index.ts";
-import { packageRoot, packageVersion, UsageError, writeFileAtomically } from "../foundation/index.ts";
-import { evaluateJob, generateJob, measureJob, runJob, tokenizeJob, trainJob } from "../jobs/index.ts";
-import { modelCard } from "../lineage/index.ts";
+import { parseRunConfiguration } from "../config/index.ts";
+import type { CorpusSource } from "../corpus/index.ts";
+import { packageRoot, UsageError } from "../foundation/index.ts";
+import {
+  buildRunCorpus,
+  evaluateJob,
+  generateJob,
+  measureJob,
+  placesOf,
+  runJob,
+  tokenizeRun,
+  trainRun,
+} from "../jobs/index.ts";
 import { llama } from "../models/index.ts";
 import { chooseModel } from "../training/index.ts";
 import type { Command, CommandInput } from "./command.ts";
-import { placesOf, writeRunDescription } from "./run-folder.ts";
 import {
   formatBytes,
   formatCount,
@@ -22,6 +30,7 @@ import { watchTraining } from "./training-progress.ts";
 
 const sequenceLength = 256;
 const microBatchSequences = 8;
+const batchSequences = 16;
 
 /** Prompts that this kind of text knows: a README, code, a sentence. */
 const samplePrompts = ["## Installation\n\n", "export function ", "The following options"];
@@ -64,33 +73,35 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   const places = placesOf(runFolder);
   const signal = interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving");
   const progress = progressLine();
-  mkdirSync(runFolder, { recursive: true });
 
   say(
     `Tilth quickstart: about ${formatSeconds(seconds)} of training, some two minutes around it. Run folder: ${runFolder}`,
   );
   say("1. Corpus");
   const own = input.text("corpus");
-  const corpus = await buildCorpus({
-    sources: [corpusSource(own)],
-    folder: places.corpus,
-    // The owner of a folder may train on it without a licence file; packages need a licence that allows it.
-    settings: own === undefined ? {} : { licences: { accept: ["allow", "attribute", "review"] } },
-    onProgress: progress.update,
-    signal,
-  });
+  const settings = {
+    runFolder,
+    device,
+    corpus: {
+      sources: [corpusSource(own)],
+      // The owner of a folder may train on it without a licence file; packages need a licence that allows it.
+      settings: own === undefined ? {} : { licences: { accept: ["allow", "attribute", "review"] } },
+    },
+    tokenizer: { vocabularySize },
+  };
+  // The model is chosen when the machine is measured; until then any will do.
+  const planned = parseRunConfiguration(
+    { ...settings, model: { layers: 1, width: 32, attentionHeads: 1 }, training: { steps: 100 } },
+    "the quickstart",
+  );
+  const corpus = await buildRunCorpus(planned, { onEvent: progress.update, signal });
   progress.end();
-  const shares = await licenceShares(places.corpus);
   say(
     `   ${corpus.documents} documents (${formatBytes(corpus.bytes)}) read, ${corpus.kept} (${formatBytes(corpus.keptBytes)}) kept${corpus.reused ? ", as built before" : ""}`,
   );
 
   say("2. Tokenizer");
-  const shards = await runJob(
-    tokenizeJob,
-    { store: places.corpus, storeKey: corpus.key, folder: places.shards, vocabularySize, pattern: "gpt2" },
-    { onEvent: progress.update, signal },
-  );
+  const shards = await tokenizeRun(planned, corpus, { onEvent: progress.update, signal });
   progress.end();
   say(
     `   ${shards.vocabularySize} tokens in the vocabulary, ${shards.bytesPerToken.toFixed(2)} bytes a token, ${formatCount(shards.tokens)} tokens to train on`,
@@ -102,17 +113,26 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     vocabularySize: shards.vocabularySize,
     context: sequenceLength,
   });
+  const { vocabularySize: _, ...sizes } = configuration;
+  const training = {
+    sequenceLength,
+    batchSequences,
+    microBatchSequences,
+    learningRate: 4e-3,
+    optimizer: { kind: "muon" },
+    validationSequences: 64,
+    seed,
+  };
   const { tokensPerSecond } = await runJob(measureJob, {
     device,
     model: {
       architecture: "llama",
       configuration,
-      sequenceLength,
-      microBatchSequences,
+      training: { ...training, steps: 100 },
       seconds: Math.min(3, seconds / 10),
     },
   });
-  const steps = Math.max(20, Math.floor((seconds * (tokensPerSecond ?? 0)) / (sequenceLength * microBatchSequences)));
+  const steps = Math.max(20, Math.floor((seconds * (tokensPerSecond ?? 0)) / (sequenceLength * batchSequences)));
   const { parameters } = llama.dimensions(configuration);
   say(`   ${machine.description}, peak ${formatFlops(machine.peakFlops)}`);
   say(
@@ -120,59 +140,30 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   );
 
   say("4. Training");
-  const training = {
-    steps,
-    sequenceLength,
-    batchSequences: microBatchSequences,
-    microBatchSequences,
-    learningRate: 1.5e-3,
-    schedule: {
-      kind: "warmup-stable-decay",
-      warmupSteps: Math.min(50, Math.floor(steps / 10)),
-      decayShare: 0.4,
-      finalShare: 0.05,
-    },
-    validateEvery: Math.max(50, Math.ceil(steps / 8)),
-    validationSequences: 64,
-    checkpointEvery: Math.max(100, Math.ceil(steps / 3)),
-    seed,
-  };
-  const model = { architecture: "llama", configuration };
-  const created = new Date().toISOString();
-  rmSync(join(runFolder, "checkpoints"), { recursive: true, force: true });
-  rmSync(join(runFolder, "log.jsonl"), { force: true });
-  writeRunDescription(runFolder, { tilth: packageVersion(), created, device, model, training, corpusKey: corpus.key });
-  const report = {
-    documents: corpus.documents,
-    kept: corpus.kept,
-    rejectedByReason: corpus.rejectedByReason,
-    licences: shares,
-    skipped: corpus.skipped,
-  };
-  const reportText = `${JSON.stringify(report, null, 2)}\n`;
-  const card = modelCard({
-    parameters,
-    configuration,
-    training: { ...training, tokens: steps * sequenceLength * microBatchSequences },
-    corpus,
-    licences: shares,
-    source: own ?? "installed npm packages",
-  });
-  writeFileAtomically(places.card, card);
-  writeFileAtomically(places.report, reportText);
-  const watch = watchTraining(steps, false);
-  const trained = await runJob(
-    trainJob,
+  const run = parseRunConfiguration(
     {
-      runFolder,
-      shards: places.shards,
-      device,
-      model,
-      training,
-      resume: false,
-      files: { "README.md": card, "data-report.json": reportText },
-      peakFlops: machine.peakFlops,
+      ...settings,
+      model: { architecture: "llama", ...sizes },
+      training: {
+        ...training,
+        steps,
+        schedule: {
+          kind: "warmup-stable-decay",
+          warmupSteps: Math.min(30, Math.floor(steps / 10)),
+          decayShare: 0.4,
+          finalShare: 0.05,
+        },
+        validateEvery: Math.max(50, Math.ceil(steps / 8)),
+        checkpointEvery: Math.max(100, Math.ceil(steps / 3)),
+      },
     },
+    "the quickstart",
+  );
+  const watch = watchTraining(steps, false);
+  const trained = await trainRun(
+    run,
+    { corpus, shards },
+    { replace: true, peakFlops: machine.peakFlops },
     { onEvent: watch.listen, signal },
   );
   progress.end();
@@ -231,7 +222,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
       `  Read ${corpus.documents} documents; kept ${corpus.kept}. Rejected most often for:`,
       ...rejected.slice(0, 5).map(([reason, count]) => `    ${String(count).padStart(5)}  ${reason}`),
       "  Licences of what was kept, by bytes:",
-      ...shares
+      ...corpus.licences
         .slice(0, 6)
         .map(
           ({ decision, expression, share }) =>
@@ -271,23 +262,4 @@ function corpusSource(own: string | undefined): CorpusSource {
 function installedPackages(): string {
   const own = join(packageRoot(), "node_modules");
   return existsSync(join(own, "zod")) ? own : resolve(packageRoot(), "..");
-}
-
-/** Shares of the kept bytes by licence, largest first. */
-async function licenceShares(folder: string): Promise<{ expression: string; decision: string; share: number }[]> {
-  const store = await openDocumentStore(folder);
-  try {
-    const rows = await store.query(
-      `SELECT licence AS expression, licence_decision AS decision,
-              CAST(sum(bytes) AS DOUBLE) / CAST(sum(sum(bytes)) OVER () AS DOUBLE) AS share
-       FROM documents WHERE kept GROUP BY ALL ORDER BY share DESC, expression`,
-    );
-    return rows.map((row) => ({
-      expression: String(row.expression),
-      decision: String(row.decision),
-      share: Number(row.share),
-    }));
-  } finally {
-    store.close();
-  }
 }

@@ -1,46 +1,89 @@
-import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { findConfiguration, loadRunConfiguration } from "../config/index.ts";
 import { UsageError } from "../foundation/index.ts";
-import { runJob, trainJob } from "../jobs/index.ts";
-import type { Command } from "./command.ts";
-import { placesOf, readRunDescription } from "./run-folder.ts";
-import { interruptSignal, say } from "./terminal.ts";
+import {
+  buildRunCorpus,
+  readRunDescription,
+  requireNoCheckpoints,
+  resumeRun,
+  tokenizeRun,
+  trainRun,
+} from "../jobs/index.ts";
+import type { Command, CommandInput } from "./command.ts";
+import { formatBytes, formatCount, interruptSignal, progressLine, say } from "./terminal.ts";
 import { watchTraining } from "./training-progress.ts";
 
-/** `tilth train --resume` */
+const stopping = "stopping after this step; press Ctrl-C again to leave at once without saving";
+
+/** `tilth train` */
 export const train: Command = {
-  summary: "continue a run from its last checkpoint, bit for bit",
-  usage: "--resume <run folder> [options]",
+  summary: "train as a configuration file says, or continue a run bit for bit",
+  usage: "[configuration file] [options]  |  --resume <run folder>",
   options: {
+    set: {
+      describe: "override a value: training.steps=500; may be repeated",
+      placeholder: "name=value",
+      multiple: true,
+    },
+    run: { describe: "the run's folder instead of the configuration's", placeholder: "folder" },
     resume: { describe: "the run to continue", placeholder: "run folder" },
+    replace: { describe: "replace the checkpoints of an earlier run in the run's folder" },
+    "dry-run": { describe: "check the configuration, print it with every default, and stop" },
     json: { describe: "print every record as a JSON line" },
   },
-  examples: ["tilth train --resume runs/quickstart"],
+  examples: [
+    "tilth train",
+    "tilth train my-run.yaml --set training.steps=500 --run runs/short",
+    "tilth train --resume runs/quickstart",
+  ],
   async run(input) {
-    const asked = input.text("resume");
-    if (asked === undefined) {
-      throw new UsageError("this version trains from the quickstart; `tilth train` continues such a run", {
-        remedy: "Give the run's folder: tilth train --resume runs/quickstart",
-      });
+    const resumed = input.text("resume");
+    if (resumed === undefined) return trainNew(input);
+    if (input.positionals.length > 0 || input.list("set").length > 0) {
+      throw new UsageError("--resume continues a run as it is: it takes no configuration file and no --set");
     }
-    const runFolder = resolve(asked);
-    const description = readRunDescription(runFolder);
-    const places = placesOf(runFolder);
-    const watch = watchTraining(Number(description.training.steps), input.flag("json"));
-    const file = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : undefined);
-    const optional = { "README.md": file(places.card), "data-report.json": file(places.report) };
-    const files = Object.fromEntries(
-      Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== undefined),
-    );
-    const { device, model, training } = description;
-    const trained = await runJob(
-      trainJob,
-      { runFolder, shards: places.shards, device, model, training, resume: true, files },
-      {
-        onEvent: watch.listen,
-        signal: interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving"),
-      },
-    );
-    say(`The run is complete after ${trained.steps} steps: ${trained.checkpoint}`);
+    const runFolder = resolve(resumed);
+    const watch = watchTraining(Number(readRunDescription(runFolder).training.steps), input.flag("json"));
+    const { steps, checkpoint } = await resumeRun(runFolder, {
+      onEvent: watch.listen,
+      signal: interruptSignal(stopping),
+    });
+    say(`The run is complete after ${steps} steps: ${checkpoint}`);
   },
 };
+
+async function trainNew(input: CommandInput): Promise<void> {
+  const [file = findConfiguration(process.cwd()), ...more] = input.positionals;
+  if (more.length > 0) throw new UsageError(`one configuration file is expected, got ${more.length + 1}`);
+  const loaded = await loadRunConfiguration(file, input.list("set"));
+  const run = input.text("run");
+  const configuration = run === undefined ? loaded : { ...loaded, runFolder: resolve(run) };
+  if (input.flag("dry-run")) {
+    process.stdout.write(`${JSON.stringify(configuration, null, 2)}\n`);
+    return;
+  }
+  requireNoCheckpoints(configuration.runFolder, input.flag("replace"));
+  const signal = interruptSignal(stopping);
+  const progress = progressLine();
+  const corpus = await buildRunCorpus(configuration, { onEvent: progress.update, signal });
+  progress.end();
+  say(
+    `Corpus: ${corpus.documents} documents (${formatBytes(corpus.bytes)}) read, ${corpus.kept} (${formatBytes(corpus.keptBytes)}) kept${corpus.reused ? ", as built before" : ""}`,
+  );
+  const shards = await tokenizeRun(configuration, corpus, { onEvent: progress.update, signal });
+  progress.end();
+  say(`Shards: ${formatCount(shards.tokens)} tokens of a vocabulary of ${shards.vocabularySize}`);
+  const watch = watchTraining(configuration.training.steps, input.flag("json"));
+  const { steps, checkpoint, parameters } = await trainRun(
+    configuration,
+    { corpus, shards },
+    { replace: input.flag("replace") },
+    { onEvent: watch.listen, signal },
+  );
+  say(
+    [
+      `The run is complete after ${steps} steps: a model of ${formatCount(parameters)} parameters in ${checkpoint}`,
+      `Next: tilth eval ${checkpoint} --corpus ${configuration.runFolder}/corpus`,
+    ].join("\n"),
+  );
+}

@@ -12,7 +12,7 @@ export type {
 export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
 export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
 export { type CorpusSource, corpusSource } from "./readers/index.ts";
-export { type CorpusSettings, type CorpusSettingsInput, corpusSettings } from "./settings.ts";
+export { type CorpusSettings, type CorpusSettingsInput, corpusSettings, corpusSources } from "./settings.ts";
 export {
   type CorpusCounts,
   type CorpusManifest,

@@ -1,11 +1,11 @@
 /** The settings of a corpus: one strict object, every default in it. */
 import { z } from "zod";
-import { UsageError } from "../foundation/errors.ts";
+import { parseSettings, settingsObject } from "../foundation/schema.ts";
 import { deduplicationSettings } from "./dedup/index.ts";
 import { filterSettings } from "./filters/index.ts";
 import { languageSettings } from "./language/index.ts";
 import { licencePolicy } from "./licences/index.ts";
-import { type CorpusSource, corpusSource, unknownKeys } from "./readers/index.ts";
+import { type CorpusSource, corpusSource } from "./readers/index.ts";
 
 const splitShape = {
   validationShare: z
@@ -28,7 +28,7 @@ const corpusShape = {
   language: languageSettings.prefault({}),
   deduplication: deduplicationSettings.prefault({}),
   licences: licencePolicy.prefault({}),
-  split: z.strictObject(splitShape, { error: unknownKeys("split", Object.keys(splitShape)) }).prefault({}),
+  split: settingsObject("split", splitShape).prefault({}),
   maximumFileBytes: z
     .int()
     .min(1)
@@ -39,26 +39,20 @@ const corpusShape = {
 };
 
 /** How a corpus is built from its sources. */
-export const corpusSettings = z.strictObject(corpusShape, { error: unknownKeys("corpus", Object.keys(corpusShape)) });
+export const corpusSettings = settingsObject("corpus", corpusShape);
 
 export type CorpusSettings = z.infer<typeof corpusSettings>;
 export type CorpusSettingsInput = z.input<typeof corpusSettings>;
 
 /** Settings with all defaults; throws UsageError that names every setting that is wrong. */
 export function parseCorpusSettings(settings: unknown): CorpusSettings {
-  return parsed(corpusSettings, settings, "corpus settings");
+  return parseSettings(corpusSettings, settings, "the corpus settings");
 }
+
+/** The sources of a corpus. */
+export const corpusSources = z.array(corpusSource).min(1, { error: "at least one source is needed" });
 
 /** Sources as configured; throws UsageError that names what is wrong. */
 export function parseSources(sources: unknown): CorpusSource[] {
-  return parsed(z.array(corpusSource).min(1, { error: "at least one source is needed" }), sources, "corpus sources");
-}
-
-function parsed<Output>(schema: z.ZodType<Output>, value: unknown, what: string): Output {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join(".")}: ${message}`,
-  );
-  throw new UsageError(`the ${what} are not valid: ${issues.join("; ")}`, { cause: result.error });
+  return parseSettings(corpusSources, sources, "the corpus sources");
 }

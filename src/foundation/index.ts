@@ -3,4 +3,5 @@ export * from "./errors.ts";
 export * from "./files.ts";
 export * from "./progress.ts";
 export * from "./random.ts";
+export * from "./schema.ts";
 export * from "./workers.ts";

@@ -3,6 +3,17 @@ export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
 export type { DeviceOptions, Job, JobContext } from "./job.ts";
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
+export {
+  buildRunCorpus,
+  type LicenceShare,
+  type RunCorpus,
+  type RunHooks,
+  requireNoCheckpoints,
+  resumeRun,
+  tokenizeRun,
+  trainRun,
+} from "./run.ts";
+export { placesOf, type RunDescription, readRunDescription } from "./run-folder.ts";
 export { runJob } from "./run-job.ts";
 export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";

@@ -12,8 +12,8 @@ export interface MeasureInput {
   readonly model?: {
     readonly architecture: string;
     readonly configuration: unknown;
-    readonly sequenceLength: number;
-    readonly microBatchSequences: number;
+    /** Its lengths, batch and optimizer decide the speed; see trainingConfiguration. */
+    readonly training: unknown;
     /** Seconds to spend on timing steps; at least three are taken. */
     readonly seconds: number;
   };
@@ -68,14 +68,9 @@ async function measureSteps(
   backend: Awaited<ReturnType<typeof openDevice>>,
   model: NonNullable<MeasureInput["model"]>,
 ): Promise<number> {
-  const { sequenceLength, microBatchSequences } = model;
-  const configuration = trainingConfiguration.parse({
-    steps: 1_000,
-    sequenceLength,
-    batchSequences: microBatchSequences,
-    microBatchSequences,
-  });
-  const trainer = new Trainer(backend, architectureNamed(model.architecture), model.configuration, configuration);
+  const training = trainingConfiguration.parse(model.training);
+  const { sequenceLength, batchSequences, microBatchSequences } = training;
+  const trainer = new Trainer(backend, architectureNamed(model.architecture), model.configuration, training);
   try {
     const { vocabularySize } = trainer.model.architecture.dimensions(trainer.model.configuration);
     const random = new Random(1);
@@ -89,16 +84,17 @@ async function measureSteps(
       targets: tokens,
       targetCount: tokens.length,
     };
+    const step = Array.from({ length: batchSequences / microBatchSequences }, () => batch);
     // The first step allocates; it is not counted.
-    await trainer.takeStepOn([batch]);
+    await trainer.takeStepOn(step);
     const started = performance.now();
     const elapsed = () => (performance.now() - started) / 1000;
     let steps = 0;
     while (steps < 3 || elapsed() < model.seconds) {
-      await trainer.takeStepOn([batch]);
+      await trainer.takeStepOn(step);
       steps += 1;
     }
-    return (steps * tokens.length) / elapsed();
+    return (steps * sequenceLength * batchSequences) / elapsed();
   } finally {
     trainer.dispose();
   }

@@ -23,26 +23,37 @@ import {
   tensorOver,
   type Variable,
 } from "../engine/index.ts";
-import { TilthError } from "../foundation/index.ts";
+import { settingsObject, TilthError } from "../foundation/index.ts";
 import type { Architecture, HiddenStates, KeyValueCache, LanguageModel, TokenBatch, WeightMapping } from "./model.ts";
 
 const positiveInteger = z.number().int().positive();
 
 /** Sizes of a Llama. Widths in elements, `context` in tokens. */
-export const llamaConfiguration = z
-  .strictObject({
-    vocabularySize: positiveInteger,
-    width: positiveInteger,
-    layers: positiveInteger,
-    attentionHeads: positiveInteger,
-    keyValueHeads: positiveInteger,
-    headSize: positiveInteger.multipleOf(2),
-    mlpWidth: positiveInteger,
-    context: positiveInteger,
-    ropeTheta: z.number().positive().default(10_000),
-    normEpsilon: z.number().positive().default(1e-5),
-    tiedEmbeddings: z.boolean().default(true),
-    initializerStandardDeviation: z.number().positive().default(0.02),
+export const llamaConfiguration = settingsObject("Llama", {
+  vocabularySize: positiveInteger,
+  width: positiveInteger,
+  layers: positiveInteger,
+  attentionHeads: positiveInteger,
+  /** As many as there are attention heads if left out. */
+  keyValueHeads: positiveInteger.optional(),
+  /** width / attentionHeads if left out. */
+  headSize: positiveInteger.multipleOf(2).optional(),
+  /** Some 8/3 of the width if left out: as many parameters as a plain MLP of four times the width (Shazeer 2020). */
+  mlpWidth: positiveInteger.optional(),
+  context: positiveInteger,
+  ropeTheta: z.number().positive().default(10_000),
+  normEpsilon: z.number().positive().default(1e-5),
+  tiedEmbeddings: z.boolean().default(true),
+  initializerStandardDeviation: z.number().positive().default(0.02),
+})
+  .transform((one) => ({
+    ...one,
+    keyValueHeads: one.keyValueHeads ?? one.attentionHeads,
+    headSize: one.headSize ?? one.width / one.attentionHeads,
+    mlpWidth: one.mlpWidth ?? Math.round((one.width * 8) / 3 / 16) * 16,
+  }))
+  .refine((one) => one.headSize % 2 === 0, {
+    message: "width must be an even multiple of attentionHeads, or headSize be given",
   })
   .refine((one) => one.attentionHeads % one.keyValueHeads === 0, {
     message: "attentionHeads must be a multiple of keyValueHeads",
@@ -313,7 +324,7 @@ const huggingFaceConfiguration = z.looseObject({
 export const llama: Architecture<LlamaConfiguration> = {
   name: "llama",
   huggingFaceClass: "LlamaForCausalLM",
-  parseConfiguration: (value) => llamaConfiguration.parse(value),
+  schema: llamaConfiguration,
   parameters,
   create: (engine, configuration) => new LlamaModel(engine, configuration),
   weights,

@@ -1,4 +1,5 @@
 /** What the trainer, the checkpoint and generation need of an architecture. One file an architecture fills it in. */
+import type { z } from "zod";
 import type { Engine, Parameter, ParameterArena, ParameterSpecification, Tensor, Variable } from "../engine/index.ts";
 
 /** Token sequences of equal length, packed one after the other, with their document mask. */
@@ -56,8 +57,8 @@ export interface Architecture<Configuration> {
   readonly name: string;
   /** Hugging Face's class, e.g. `LlamaForCausalLM`. */
   readonly huggingFaceClass: string;
-  /** Validates a Tilth configuration; throws ZodError. */
-  parseConfiguration(value: unknown): Configuration;
+  /** Of a Tilth configuration. */
+  readonly schema: z.ZodType<Configuration>;
   parameters(configuration: Configuration): ParameterSpecification[];
   create(engine: Engine, configuration: Configuration): LanguageModel<Configuration>;
   weights(configuration: Configuration): WeightMapping[];

@@ -1,10 +1,11 @@
 /** What a training run is told: everything that decides its numbers, and nothing else. */
 import { z } from "zod";
+import { settingsObject } from "../foundation/index.ts";
 
 const positiveInteger = z.number().int().positive();
 
 /** The learning rate over the run, as shares of `learningRate`. */
-export const scheduleConfiguration = z.strictObject({
+export const scheduleConfiguration = settingsObject("schedule", {
   /** `cosine` falls to `finalShare` over the whole run; `warmup-stable-decay` holds, then falls in the last part. */
   kind: z.enum(["cosine", "warmup-stable-decay"]).default("warmup-stable-decay"),
   warmupSteps: z.number().int().nonnegative().default(50),
@@ -15,7 +16,7 @@ export const scheduleConfiguration = z.strictObject({
 });
 
 /** AdamW's settings, defaults of GPT-3 (Brown et al. 2020); `muon` steps hidden matrices itself and leaves it the rest. */
-export const optimizerConfiguration = z.strictObject({
+export const optimizerConfiguration = settingsObject("optimizer", {
   kind: z.enum(["adamw", "muon"]).default("adamw"),
   /** Muon's share of old momentum (Jordan et al. 2024). */
   momentum: z.number().min(0).lt(1).default(0.95),
@@ -28,28 +29,27 @@ export const optimizerConfiguration = z.strictObject({
 });
 
 /** One run of the trainer. Lengths and batches are in tokens and sequences, intervals in steps. */
-export const trainingConfiguration = z
-  .strictObject({
-    steps: positiveInteger,
-    /** Tokens of one training sequence. */
-    sequenceLength: positiveInteger.default(256),
-    /** Sequences of one optimizer step. */
-    batchSequences: positiveInteger.default(16),
-    /** Sequences of one forward and backward pass; divides `batchSequences`. */
-    microBatchSequences: positiveInteger.default(8),
-    learningRate: z.number().positive().default(3e-3),
-    schedule: scheduleConfiguration.prefault({}),
-    optimizer: optimizerConfiguration.prefault({}),
-    /** Whether a token sees only its own document. */
-    documentMask: z.boolean().default(true),
-    validateEvery: positiveInteger.default(100),
-    /** Sequences of one validation pass during the run. */
-    validationSequences: positiveInteger.default(64),
-    checkpointEvery: positiveInteger.default(500),
-    /** Checkpoints kept; older ones are removed once a newer one is complete. */
-    keepCheckpoints: positiveInteger.default(2),
-    seed: z.number().int().nonnegative().default(1),
-  })
+export const trainingConfiguration = settingsObject("training", {
+  steps: positiveInteger,
+  /** Tokens of one training sequence. */
+  sequenceLength: positiveInteger.default(256),
+  /** Sequences of one optimizer step. */
+  batchSequences: positiveInteger.default(16),
+  /** Sequences of one forward and backward pass; divides `batchSequences`. */
+  microBatchSequences: positiveInteger.default(8),
+  learningRate: z.number().positive().default(3e-3),
+  schedule: scheduleConfiguration.prefault({}),
+  optimizer: optimizerConfiguration.prefault({}),
+  /** Whether a token sees only its own document. */
+  documentMask: z.boolean().default(true),
+  validateEvery: positiveInteger.default(100),
+  /** Sequences of one validation pass during the run. */
+  validationSequences: positiveInteger.default(64),
+  checkpointEvery: positiveInteger.default(500),
+  /** Checkpoints kept; older ones are removed once a newer one is complete. */
+  keepCheckpoints: positiveInteger.default(2),
+  seed: z.number().int().nonnegative().default(1),
+})
   .refine((one) => one.batchSequences % one.microBatchSequences === 0, {
     message: "batchSequences must be a multiple of microBatchSequences",
     path: ["microBatchSequences"],

@@ -1,6 +1,4 @@
 /** From files to work items; what the readers have in common. */
-import type { z } from "zod";
-import { nearest } from "../../foundation/errors.ts";
 import type { LicenceFinding } from "../document.ts";
 import type { ReaderContext, WorkItem } from "./define.ts";
 import { kindOfFile } from "./kinds.ts";
@@ -19,17 +17,4 @@ export function* documentsOf(
     else if (kind === "data" && !context.includeData) skip(context.skipped, "data file");
     else yield { source, path, file, size, kind, licence };
   }
-}
-
-/** The error for unknown keys of a strict object: names each, and the known one that is near. */
-export function unknownKeys(what: string, known: readonly string[]): z.core.$ZodErrorMap {
-  return (issue) => {
-    if (issue.code !== "unrecognized_keys") return undefined;
-    return issue.keys
-      .map((key) => {
-        const near = nearest(key, known);
-        return `"${key}" is no setting of a ${what}; ${near === undefined ? `known are ${known.join(", ")}` : `did you mean "${near}"?`}`;
-      })
-      .join("; ");
-  };
 }

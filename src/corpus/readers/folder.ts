@@ -1,9 +1,10 @@
 /** A folder of texts, with everything below it. */
 import { basename, resolve } from "node:path";
 import { z } from "zod";
+import { settingsObject } from "../../foundation/schema.ts";
 import { findLicence, normaliseExpression } from "../licences/index.ts";
 import type { Reader } from "./define.ts";
-import { documentsOf, unknownKeys } from "./documents.ts";
+import { documentsOf } from "./documents.ts";
 import { licenceFilesIn, requireFolder, walkFiles } from "./walk.ts";
 
 const shape = {
@@ -23,7 +24,7 @@ const shape = {
     .describe("SPDX expression for all of it; if left out, a LICENSE file in the folder is read"),
 };
 
-export const folderSource = z.strictObject(shape, { error: unknownKeys("folder source", Object.keys(shape)) });
+export const folderSource = settingsObject("folder source", shape);
 
 export type FolderSource = z.infer<typeof folderSource>;
 

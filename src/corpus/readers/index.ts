@@ -6,7 +6,6 @@ import { folderReader, folderSource } from "./folder.ts";
 import { npmReader, npmSource } from "./npm.ts";
 
 export type { WorkItem } from "./define.ts";
-export { unknownKeys } from "./documents.ts";
 export { kindOfFile } from "./kinds.ts";
 
 /** A source of documents as configuration names it. */

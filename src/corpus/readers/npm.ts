@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { settingsObject } from "../../foundation/schema.ts";
 import { findLicence } from "../licences/index.ts";
 import type { Reader, ReaderContext, WorkItem } from "./define.ts";
-import { documentsOf, unknownKeys } from "./documents.ts";
+import { documentsOf } from "./documents.ts";
 import { licenceFilesIn, requireFolder, type Skipped, skip, sortedEntries, walkFiles } from "./walk.ts";
 
 const shape = {
@@ -12,7 +13,7 @@ const shape = {
   path: z.string().min(1).describe("a node_modules folder; relative to the configuration's folder"),
 };
 
-export const npmSource = z.strictObject(shape, { error: unknownKeys("npm source", Object.keys(shape)) });
+export const npmSource = settingsObject("npm source", shape);
 
 export type NpmSource = z.infer<typeof npmSource>;
 

@@ -1,18 +1,21 @@
 /** The folder of a run: the same layout for the quickstart and for every other run. */
-
 import { existsSync, readFileSync } from "node:fs";
+import { arch, cpus, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { TilthError, writeFileAtomically } from "../foundation/index.ts";
+import { packageVersion, TilthError, writeFileAtomically } from "../foundation/index.ts";
 
 /** What `run.json` holds: enough to repeat or resume the run. */
-export const runDescription = z.strictObject({
+const runDescription = z.strictObject({
   tilth: z.string(),
   created: z.string(),
+  /** The resolved configuration: every default and override in it. */
+  configuration: z.record(z.string(), z.unknown()),
   device: z.strictObject({ backend: z.string(), threads: z.number().optional() }),
   model: z.strictObject({ architecture: z.string(), configuration: z.record(z.string(), z.unknown()) }),
   training: z.record(z.string(), z.unknown()),
   corpusKey: z.string(),
+  environment: z.record(z.string(), z.unknown()),
 });
 
 export type RunDescription = z.infer<typeof runDescription>;
@@ -24,10 +27,31 @@ export const placesOf = (runFolder: string) => ({
   shards: join(runFolder, "shards"),
   card: join(runFolder, "card.md"),
   report: join(runFolder, "data-report.json"),
+  log: join(runFolder, "log.jsonl"),
+  checkpoints: join(runFolder, "checkpoints"),
 });
 
-export function writeRunDescription(runFolder: string, description: RunDescription): void {
-  writeFileAtomically(placesOf(runFolder).description, `${JSON.stringify(description, null, 2)}\n`);
+/** Writes `run.json`, adding version, time and machine. */
+export function writeRunDescription(
+  runFolder: string,
+  description: Omit<RunDescription, "tilth" | "created" | "environment">,
+): void {
+  const environment = {
+    node: process.version,
+    platform: platform(),
+    architecture: arch(),
+    processor: cpus()[0]?.model ?? "unknown",
+    processors: cpus().length,
+    memoryBytes: totalmem(),
+    instructionSet: process.env.TILTH_ISA ?? "best",
+  };
+  const whole: RunDescription = {
+    tilth: packageVersion(),
+    created: new Date().toISOString(),
+    ...description,
+    environment,
+  };
+  writeFileAtomically(placesOf(runFolder).description, `${JSON.stringify(whole, null, 2)}\n`);
 }
 
 /** Throws TilthError where the folder is no run or its description is damaged. */

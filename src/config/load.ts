@@ -1,0 +1,76 @@
+/** Reads a run's configuration: TypeScript, JavaScript, YAML or JSON, with single values overridden by `--set`. */
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { messageOf, packageRoot, UsageError } from "../foundation/index.ts";
+import { parseRunConfiguration, type RunConfiguration } from "./run-configuration.ts";
+
+const names = ["ts", "mts", "js", "mjs", "yaml", "yml", "json"].map((extension) => `tilth.config.${extension}`);
+
+/** The configuration file of a folder. Throws UsageError where there is none. */
+export function findConfiguration(folder: string): string {
+  const found = names.map((name) => join(folder, name)).find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new UsageError(`there is no tilth.config.ts in ${folder}`, {
+    remedy: "Write one with: tilth init. Or name a file: tilth train my-run.yaml",
+  });
+}
+
+/**
+ * The configuration in `path`, with `overrides` such as `training.steps=500` (values are YAML scalars or lists) applied
+ * before it is checked. Relative paths in it start at the file's folder. Throws UsageError for a file that is missing or
+ * cannot be read, for an unknown key and for a value that is not valid.
+ */
+export async function loadRunConfiguration(path: string, overrides: readonly string[] = []): Promise<RunConfiguration> {
+  const file = resolve(path);
+  if (!existsSync(file)) throw new UsageError(`${path}: there is no such configuration file`);
+  const raw = await readConfiguration(file);
+  if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
+    throw new UsageError(`${path} holds no configuration object`, {
+      remedy: "A TypeScript configuration ends with: export default defineRun({ … })",
+    });
+  }
+  const value = overrides.reduce(withOverride, structuredClone(raw) as Record<string, unknown>);
+  const configuration = parseRunConfiguration(value, basename(path));
+  const base = dirname(file);
+  return {
+    ...configuration,
+    runFolder: resolve(base, configuration.runFolder),
+    corpus: {
+      ...configuration.corpus,
+      sources: configuration.corpus.sources.map((source) => ({ ...source, path: resolve(base, source.path) })),
+    },
+  };
+}
+
+async function readConfiguration(file: string): Promise<unknown> {
+  const extension = extname(file);
+  try {
+    if (extension === ".json") return JSON.parse(readFileSync(file, "utf8"));
+    if (extension === ".yaml" || extension === ".yml") return parseYaml(readFileSync(file, "utf8"));
+    const { createJiti } = await import("jiti");
+    // A configuration says `import { defineRun } from "tilth"` wherever it lies: that is this program.
+    const jiti = createJiti(file, { fsCache: false, alias: { tilth: join(packageRoot(), "dist", "index.js") } });
+    return await jiti.import(file, { default: true });
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function withOverride(root: Record<string, unknown>, override: string): Record<string, unknown> {
+  const at = override.indexOf("=");
+  const path = override.slice(0, at).split(".");
+  if (at <= 0 || path.includes("")) {
+    throw new UsageError(`--set "${override}" is not of the form name=value, e.g. training.steps=500`);
+  }
+  let parent: Record<string, unknown> = root;
+  for (const key of path.slice(0, -1)) {
+    const next = parent[key] ?? {};
+    if (typeof next !== "object")
+      throw new UsageError(`--set ${override}: "${key}" is a value, not a group of settings`);
+    parent[key] = next;
+    parent = next as Record<string, unknown>;
+  }
+  parent[path[path.length - 1]] = parseYaml(override.slice(at + 1));
+  return root;
+}

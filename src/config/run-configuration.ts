@@ -1,0 +1,74 @@
+/** What a run is told, from the raw files to the evaluation: one strict object, every default in it. */
+import { z } from "zod";
+import { corpusSettings, corpusSources } from "../corpus/index.ts";
+import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
+import { type Architecture, architectureNamed } from "../models/index.ts";
+import { trainingConfiguration } from "../training/index.ts";
+
+const positiveInteger = z.int().positive();
+
+/** Where a run computes. */
+const deviceConfiguration = settingsObject("device", {
+  backend: z.string().default("auto").describe("reference, cpu, or auto: cpu where it can run"),
+  threads: z.int().min(1).max(256).optional().describe("all processors if left out"),
+});
+
+const tokenizerConfiguration = settingsObject("tokenizer", {
+  vocabularySize: z.int().min(257).max(1_000_000).default(8192),
+  pattern: z.enum(["gpt2", "cl100k"]).default("gpt2").describe("how text is cut before merging"),
+});
+
+const evaluationConfiguration = settingsObject("evaluation", {
+  window: positiveInteger.optional().describe("tokens; the training sequence length if left out"),
+  stride: positiveInteger.optional().describe("tokens scored by every window after the first; half a window"),
+});
+
+/** A whole run. Relative paths start at the configuration file's folder. */
+export const runConfiguration = settingsObject("run", {
+  runFolder: z.string().min(1).describe("where the run's corpus, shards, log and checkpoints go"),
+  device: deviceConfiguration.prefault({}),
+  corpus: settingsObject("corpus", { sources: corpusSources, settings: corpusSettings.prefault({}) }),
+  tokenizer: tokenizerConfiguration.prefault({}),
+  /** The architecture's own settings stand beside its name; its vocabulary is the tokenizer's. */
+  model: z.looseObject({ architecture: z.string().default("llama") }),
+  training: trainingConfiguration,
+  evaluation: evaluationConfiguration.prefault({}),
+});
+
+export type RunConfiguration = z.output<typeof runConfiguration>;
+export type RunConfigurationInput = z.input<typeof runConfiguration>;
+
+/** The identity, for the editor's completion and checks: `export default defineRun({ … })` in `tilth.config.ts`. */
+export function defineRun(configuration: RunConfigurationInput): RunConfigurationInput {
+  return configuration;
+}
+
+/** The run with all defaults. Throws UsageError that names every setting that is wrong or unknown. */
+export function parseRunConfiguration(value: unknown, from: string): RunConfiguration {
+  const configuration = parseSettings(runConfiguration, value, `the settings of ${from}`);
+  // The model is complete only once the vocabulary is known; a mistake in it must show before the corpus is built.
+  modelOf(configuration, configuration.tokenizer.vocabularySize);
+  return configuration;
+}
+
+/** The model's architecture and its configuration for a vocabulary of that size. */
+export function modelOf(
+  configuration: RunConfiguration,
+  vocabularySize: number,
+): { architecture: Architecture<unknown>; configuration: unknown } {
+  const { architecture: name, ...sizes } = configuration.model;
+  const architecture = architectureNamed(name);
+  const { sequenceLength } = configuration.training;
+  const parsed = parseSettings(
+    { safeParse: (value: unknown) => architecture.schema.safeParse(value) } as typeof architecture.schema,
+    { context: sequenceLength, ...sizes, vocabularySize },
+    "the settings of the model",
+  );
+  const { context } = architecture.dimensions(parsed);
+  if (context < sequenceLength) {
+    throw new UsageError(`training.sequenceLength is ${sequenceLength}, but model.context is ${context} tokens`, {
+      remedy: "Raise model.context or lower training.sequenceLength.",
+    });
+  }
+  return { architecture, configuration: parsed };
+}

@@ -1,0 +1,87 @@
+/** The commented configuration that `tilth init` writes. */
+
+/** What the template is for. */
+export interface TemplateOptions {
+  /** A name of `templateNames`. */
+  readonly template: string;
+  /** Folder of the user's text; for `packages`, the node_modules to read. */
+  readonly corpus: string;
+  readonly runFolder: string;
+}
+
+interface Template {
+  readonly describe: string;
+  readonly source: (corpus: string) => string;
+  readonly licences: string;
+  readonly model: string;
+}
+
+const ownText = (corpus: string) => `{ reader: "folder", path: ${JSON.stringify(corpus)} }`;
+const ownLicences = `// Your own text needs no licence file: what would be held for review trains too.
+      licences: { accept: ["allow", "attribute", "review"] },`;
+const smallModel = `layers: 6,
+    width: 256,
+    attentionHeads: 8,`;
+
+const templates: Readonly<Record<string, Template>> = {
+  text: {
+    describe: "a folder of text, Markdown or code",
+    source: ownText,
+    licences: ownLicences,
+    model: smallModel,
+  },
+  packages: {
+    describe: "installed npm packages, by their licences",
+    source: (corpus) => `{ reader: "npm", path: ${JSON.stringify(corpus)} }`,
+    licences: `// Packages train where their SPDX licence allows it; \`tilth data report\` shows the shares.
+      licences: { accept: ["allow", "attribute"] },`,
+    model: smallModel,
+  },
+};
+
+/** What `tilth init --template` takes, with what each is for. */
+export const templateNames: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(templates).map(([name, { describe }]) => [name, describe]),
+);
+
+/** The text of `tilth.config.ts`. */
+export function templateOf({ template, corpus, runFolder }: TemplateOptions): string {
+  const { source, licences, model } = templates[template];
+  return `import { defineRun } from "tilth";
+
+// Check it with: tilth train --dry-run. Override one value with: tilth train --set training.steps=500
+export default defineRun({
+  // The corpus, shards, log and checkpoints of the run go here.
+  runFolder: ${JSON.stringify(runFolder)},
+
+  corpus: {
+    sources: [${source(corpus)}],
+    settings: {
+      ${licences}
+    },
+  },
+
+  tokenizer: {
+    // Byte-level BPE, trained on the corpus. Some 4k for a few MB of text, 8k–32k for more.
+    vocabularySize: 4096,
+  },
+
+  model: {
+    architecture: "llama",
+    ${model}
+  },
+
+  training: {
+    steps: 2000,
+    sequenceLength: 256, // tokens
+    batchSequences: 16, // sequences of one optimizer step
+    learningRate: 4e-3,
+    schedule: { kind: "warmup-stable-decay", warmupSteps: 50, decayShare: 0.4, finalShare: 0.05 },
+    optimizer: { kind: "muon", weightDecay: 0.1 },
+    validateEvery: 200,
+    checkpointEvery: 500,
+    seed: 1,
+  },
+});
+`;
+}

@@ -1,0 +1,146 @@
+/** A run from its configuration: corpus, shards, training. Every stage that is already there is reused. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { modelOf, type RunConfiguration } from "../config/index.ts";
+import { buildCorpus, type CorpusBuild, openDocumentStore } from "../corpus/index.ts";
+import { type Progress, UsageError, writeFileAtomically } from "../foundation/index.ts";
+import { modelCard } from "../lineage/index.ts";
+import { placesOf, readRunDescription, writeRunDescription } from "./run-folder.ts";
+import { runJob } from "./run-job.ts";
+import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
+import { type TrainEvent, type TrainOutput, trainJob } from "./train.ts";
+
+/** How work of some length is watched and stopped. */
+export interface RunHooks<Event> {
+  readonly onEvent: (event: Event) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A share of the kept bytes. */
+export interface LicenceShare {
+  readonly expression: string;
+  readonly decision: string;
+  readonly share: number;
+}
+
+/** The corpus of a run and what stands in its report. */
+export interface RunCorpus extends CorpusBuild {
+  readonly licences: readonly LicenceShare[];
+}
+
+/** Builds the run's corpus in its folder, or finds it there. */
+export async function buildRunCorpus(
+  { runFolder, corpus }: Pick<RunConfiguration, "runFolder" | "corpus">,
+  hooks: RunHooks<Progress>,
+): Promise<RunCorpus> {
+  const folder = placesOf(runFolder).corpus;
+  mkdirSync(runFolder, { recursive: true });
+  const build = await buildCorpus({
+    sources: corpus.sources,
+    folder,
+    settings: corpus.settings,
+    onProgress: hooks.onEvent,
+    signal: hooks.signal,
+  });
+  return { ...build, licences: await licenceShares(folder) };
+}
+
+/** Trains the run's tokenizer and writes its shards, or finds them. */
+export function tokenizeRun(
+  { runFolder, tokenizer }: Pick<RunConfiguration, "runFolder" | "tokenizer">,
+  corpus: RunCorpus,
+  hooks: RunHooks<Progress>,
+): Promise<TokenizeOutput> {
+  const places = placesOf(runFolder);
+  return runJob(
+    tokenizeJob,
+    { store: places.corpus, storeKey: corpus.key, folder: places.shards, ...tokenizer },
+    hooks,
+  );
+}
+
+/** Trains the run from its first step. Throws UsageError where its folder holds checkpoints, unless they may be replaced. */
+export async function trainRun(
+  configuration: RunConfiguration,
+  data: { corpus: RunCorpus; shards: TokenizeOutput },
+  options: { replace: boolean; peakFlops?: number },
+  hooks: RunHooks<TrainEvent>,
+): Promise<TrainOutput> {
+  const { runFolder, device, training } = configuration;
+  const places = placesOf(runFolder);
+  requireNoCheckpoints(runFolder, options.replace);
+  rmSync(places.checkpoints, { recursive: true, force: true });
+  rmSync(places.log, { force: true });
+  const { architecture, configuration: sizes } = modelOf(configuration, data.shards.vocabularySize);
+  const model = { architecture: architecture.name, configuration: sizes as Record<string, unknown> };
+  const { corpus } = data;
+  writeRunDescription(runFolder, { configuration, device, model, training, corpusKey: corpus.key });
+  const { documents, kept, rejectedByReason, licences, skipped } = corpus;
+  const report = { documents, kept, rejectedByReason, licences, skipped };
+  writeFileAtomically(places.report, `${JSON.stringify(report, null, 2)}\n`);
+  const card = modelCard({
+    parameters: architecture.dimensions(sizes).parameters,
+    configuration: model.configuration,
+    training: { ...training, tokens: training.steps * training.batchSequences * training.sequenceLength },
+    corpus,
+    licences,
+    source: configuration.corpus.sources.map(({ reader }) => reader).join(", "),
+  });
+  writeFileAtomically(places.card, card);
+  return startTraining(runFolder, false, options.peakFlops, hooks);
+}
+
+/** Continues a run from its last undamaged checkpoint, bit for bit. */
+export function resumeRun(runFolder: string, hooks: RunHooks<TrainEvent>): Promise<TrainOutput> {
+  return startTraining(runFolder, true, undefined, hooks);
+}
+
+/** Throws UsageError where a run's folder holds checkpoints that must not be replaced. */
+export function requireNoCheckpoints(runFolder: string, replace: boolean): void {
+  if (replace || !existsSync(join(placesOf(runFolder).checkpoints, "latest"))) return;
+  throw new UsageError(`${runFolder} holds checkpoints of an earlier run`, {
+    remedy: `Continue it with: tilth train --resume ${runFolder}. Or choose another runFolder, or add --replace.`,
+  });
+}
+
+function startTraining(
+  runFolder: string,
+  resume: boolean,
+  peakFlops: number | undefined,
+  hooks: RunHooks<TrainEvent>,
+): Promise<TrainOutput> {
+  const { device, model, training } = readRunDescription(runFolder);
+  const places = placesOf(runFolder);
+  const files = Object.fromEntries(
+    [
+      ["README.md", places.card],
+      ["data-report.json", places.report],
+    ]
+      .filter(([, path]) => existsSync(path))
+      .map(([name, path]) => [name, readFileSync(path, "utf8")]),
+  );
+  return runJob(
+    trainJob,
+    { runFolder, shards: places.shards, device, model, training, resume, files, peakFlops },
+    hooks,
+  );
+}
+
+/** Shares of the kept bytes by licence, largest first. */
+async function licenceShares(folder: string): Promise<LicenceShare[]> {
+  const store = await openDocumentStore(folder);
+  try {
+    const rows = await store.query(
+      `SELECT licence AS expression, licence_decision AS decision,
+              CAST(sum(bytes) AS DOUBLE) / CAST(sum(sum(bytes)) OVER () AS DOUBLE) AS share
+       FROM documents WHERE kept GROUP BY ALL ORDER BY share DESC, expression`,
+    );
+    return rows.map((row) => ({
+      expression: String(row.expression),
+      decision: String(row.decision),
+      share: Number(row.share),
+    }));
+  } finally {
+    store.close();
+  }
+}

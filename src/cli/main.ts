@@ -22,6 +22,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "build: curate a corpus; report: what is in it; why: what decided about one document",
     load: async () => (await import("./data.ts")).data,
   },
+  tokenizer: {
+    summary: "train a byte-level BPE, encode text with one, look into one",
+    load: async () => (await import("./tokenizer.ts")).tokenizer,
+  },
   train: {
     summary: "train a model as a configuration file says, or --resume a run",
     load: async () => (await import("./train.ts")).train,

@@ -29,8 +29,6 @@ import {
 import { watchTraining } from "./training-progress.ts";
 
 const sequenceLength = 256;
-const microBatchSequences = 8;
-const batchSequences = 16;
 
 /** Prompts that this kind of text knows: a README, code, a sentence. */
 const samplePrompts = ["## Installation\n\n", "export function ", "The following options"];
@@ -65,7 +63,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
   const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 4096;
   const seed = input.number("seed", { minimum: 0, maximum: 2 ** 31, whole: true }) ?? 1;
-  const device = {
+  const askedDevice = {
     backend: input.text("backend") ?? "auto",
     threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
   };
@@ -81,7 +79,6 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   const own = input.text("corpus");
   const settings = {
     runFolder,
-    device,
     corpus: {
       sources: [corpusSource(own)],
       // The owner of a folder may train on it without a licence file; packages need a licence that allows it.
@@ -108,7 +105,13 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   );
 
   say("3. Model");
-  const machine = await runJob(measureJob, { device }, { onEvent: ({ warning }) => say(`tilth: ${warning}`) });
+  const machine = await runJob(
+    measureJob,
+    { device: askedDevice },
+    { onEvent: ({ warning }) => say(`tilth: ${warning}`) },
+  );
+  // Whatever `auto` became: the run's later stages, and its resumption, compute on the same.
+  const device = { ...askedDevice, backend: machine.backend };
   const configuration = chooseModel(machine.peakFlops, seconds, {
     vocabularySize: shards.vocabularySize,
     context: sequenceLength,
@@ -116,10 +119,9 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   const { vocabularySize: _, ...sizes } = configuration;
   const training = {
     sequenceLength,
-    batchSequences,
-    microBatchSequences,
     learningRate: 4e-3,
-    optimizer: { kind: "muon" },
+    // Without native products, orthogonalising costs more than it brings.
+    optimizer: { kind: machine.backend === "reference" ? "adamw" : "muon" },
     validationSequences: 64,
     seed,
   };
@@ -128,11 +130,14 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     model: {
       architecture: "llama",
       configuration,
-      training: { ...training, steps: 100 },
+      training: { ...training, batchSequences: 16, steps: 100 },
       seconds: Math.min(3, seconds / 10),
     },
   });
-  const steps = Math.max(20, Math.floor((seconds * (tokensPerSecond ?? 0)) / (sequenceLength * batchSequences)));
+  // Sequences of a step: fewer where the budget would not bring enough steps.
+  const sequencesInBudget = (seconds * (tokensPerSecond ?? 0)) / sequenceLength;
+  const batchSequences = [16, 8, 4, 2].find((count) => sequencesInBudget / count >= 300) ?? 1;
+  const steps = Math.max(20, Math.floor(sequencesInBudget / batchSequences));
   const { parameters } = llama.dimensions(configuration);
   say(`   ${machine.description}, peak ${formatFlops(machine.peakFlops)}`);
   say(
@@ -143,9 +148,12 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   const run = parseRunConfiguration(
     {
       ...settings,
+      device,
       model: { architecture: "llama", ...sizes },
       training: {
         ...training,
+        batchSequences,
+        microBatchSequences: Math.min(8, batchSequences),
         steps,
         schedule: {
           kind: "warmup-stable-decay",

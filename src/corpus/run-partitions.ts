@@ -1,9 +1,10 @@
 /** Runs partitions in worker threads, or here; a build that is stopped finds its finished partitions in the cache. */
 import { Piscina } from "piscina";
-import { InterruptedError } from "../foundation/errors.ts";
+import { InterruptedError, revived } from "../foundation/errors.ts";
 import type { WorkOptions } from "../foundation/progress.ts";
 import { workerFile } from "../foundation/workers.ts";
 import { type PartitionResult, type PartitionTask, runPartition } from "./partition.ts";
+import type { PartitionAnswer } from "./worker.ts";
 
 /** The results of all tasks, in their order. `workers: 0` works in this thread. */
 export async function runPartitions(
@@ -39,7 +40,11 @@ export async function runPartitions(
     // Two tasks a thread: the next one is there when the first is done.
     await Promise.all(
       Array.from({ length: threads * 2 }, () =>
-        consume((task) => pool.run(task, { signal }) as Promise<PartitionResult>),
+        consume(async (task) => {
+          const answer: PartitionAnswer = await pool.run(task, { signal });
+          if ("error" in answer) throw revived(answer.error);
+          return answer.result;
+        }),
       ),
     );
     return results;

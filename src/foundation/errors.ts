@@ -34,6 +34,38 @@ export class InterruptedError extends TilthError {
   }
 }
 
+/** An error in a form that survives the way between threads, where classes and their fields are lost. */
+export interface TransferredError {
+  readonly name: string;
+  readonly message: string;
+  readonly remedy?: string;
+  readonly exitCode?: number;
+  readonly stack?: string;
+}
+
+/** What another thread needs of a thrown value. */
+export function transferable(error: unknown): TransferredError {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  const { name, message, stack } = error;
+  return error instanceof TilthError
+    ? { name, message, stack, remedy: error.remedy, exitCode: error.exitCode }
+    : { name, message, stack };
+}
+
+/** The error that was transferred, of the class that it had. */
+export function revived({ name, message, remedy, exitCode, stack }: TransferredError): Error {
+  const error =
+    name === "InterruptedError"
+      ? new InterruptedError(message, { remedy })
+      : name === "UsageError"
+        ? new UsageError(message, { remedy })
+        : exitCode !== undefined
+          ? new TilthError(message, { remedy, exitCode })
+          : new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
+
 /** Text of any thrown value, for messages. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

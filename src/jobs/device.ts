@@ -13,7 +13,7 @@ export async function openDevice(options: DeviceOptions, warn: (message: string)
     return await createBackend("cpu", options);
   } catch (error) {
     if (!(error instanceof TilthError) || process.env.TILTH_ISA !== undefined) throw error;
-    warn(`${error.message}${error.remedy ? ` ${error.remedy}` : ""} Using the slow reference backend.`);
+    warn(`${error.message}: the slow reference backend is used.${error.remedy ? ` ${error.remedy}` : ""}`);
     return createBackend("reference", options);
   }
 }

@@ -1,6 +1,6 @@
 /** Starts a job in a worker thread and brings its events, its result and its errors back. */
 import { Worker } from "node:worker_threads";
-import { InterruptedError, TilthError, UsageError, workerFile } from "../foundation/index.ts";
+import { revived, TilthError, type TransferredError, workerFile } from "../foundation/index.ts";
 import type { Job } from "./job.ts";
 
 /** What the worker sends. */
@@ -8,15 +8,6 @@ export type WorkerMessage =
   | { readonly kind: "event"; readonly event: unknown }
   | { readonly kind: "result"; readonly output: unknown }
   | { readonly kind: "error"; readonly error: TransferredError };
-
-/** An error in a form that survives the way between threads. */
-export interface TransferredError {
-  readonly name: string;
-  readonly message: string;
-  readonly remedy?: string;
-  readonly exitCode?: number;
-  readonly stack?: string;
-}
 
 /** What the worker is started with. `stop[0]` becomes 1 when the job should end. */
 export interface WorkerInput {
@@ -44,7 +35,7 @@ export function runJob<Input, Event, Output>(
     worker.on("message", (message: WorkerMessage) => {
       if (message.kind === "event") options.onEvent?.(message.event as Event);
       else if (message.kind === "result") resolve(message.output as Output);
-      else reject(revive(message.error));
+      else reject(revived(message.error));
     });
     worker.on("error", reject);
     worker.on("exit", (code) => reject(new TilthError(`the worker for "${job.name}" ended with code ${code}`)));
@@ -52,18 +43,4 @@ export function runJob<Input, Event, Output>(
     options.signal?.removeEventListener("abort", onAbort);
     void worker.terminate();
   });
-}
-
-function revive(transferred: TransferredError): Error {
-  const { message, remedy } = transferred;
-  const error =
-    transferred.name === "InterruptedError"
-      ? new InterruptedError(message, { remedy })
-      : transferred.name === "UsageError"
-        ? new UsageError(message, { remedy })
-        : transferred.name === "TilthError"
-          ? new TilthError(message, { remedy, exitCode: transferred.exitCode })
-          : new Error(message);
-  if (transferred.stack !== undefined) error.stack = transferred.stack;
-  return error;
 }

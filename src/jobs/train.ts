@@ -53,6 +53,7 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
     const streams = ["train", "validation"].map(
       (split) => new TokenStream(join(input.shards, split), tokenizer.endOfText),
     );
+    for (const stream of streams) stream.requireSequences(training.sequenceLength);
     const trainer = new Trainer(
       backend,
       architectureNamed(input.model.architecture),

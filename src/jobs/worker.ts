@@ -1,19 +1,11 @@
 /** The worker thread's entry point: runs the job that it was started for. */
 import { parentPort, workerData } from "node:worker_threads";
-import { TilthError } from "../foundation/index.ts";
+import { transferable } from "../foundation/index.ts";
 import { jobNamed } from "./registry.ts";
-import type { TransferredError, WorkerInput, WorkerMessage } from "./run-job.ts";
+import type { WorkerInput, WorkerMessage } from "./run-job.ts";
 
 const { job, input, stop } = workerData as WorkerInput;
 const send = (message: WorkerMessage) => parentPort?.postMessage(message);
-
-function transfer(error: unknown): TransferredError {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
-  const { name, message, stack } = error;
-  return error instanceof TilthError
-    ? { name, message, stack, remedy: error.remedy, exitCode: error.exitCode }
-    : { name, message, stack };
-}
 
 try {
   const output = await jobNamed(job).run(input, {
@@ -22,5 +14,5 @@ try {
   });
   send({ kind: "result", output });
 } catch (error) {
-  send({ kind: "error", error: transfer(error) });
+  send({ kind: "error", error: transferable(error) });
 }

@@ -81,4 +81,13 @@ describe("assignSplits", () => {
       expect(splits.slice(1)).not.toContain("train");
     }
   });
+
+  it("holds something out of a small corpus, but never more than a third", () => {
+    for (const count of [3, 5, 12]) {
+      const splits = assignSplits(rowsOf(count, 1000), { ...unlimited, validationShare: 1e-9 });
+      const held = splits.filter((split) => split === "validation").length;
+      expect(held).toBe(Math.min(5, Math.floor(count / 3)));
+    }
+    expect(assignSplits(rowsOf(2), { ...unlimited, validationShare: 1e-9 })).not.toContain("validation");
+  });
 });

@@ -12,8 +12,8 @@ export class CompilerMissingError extends TilthError {
 
 function installationAdvice(): string {
   return process.platform === "darwin"
-    ? "Install one: xcode-select --install"
-    : "Install one, e.g. on Debian and Ubuntu: apt install g++; on Fedora: dnf install gcc-c++";
+    ? "Install one: xcode-select --install."
+    : "Install one, e.g. on Debian and Ubuntu: apt install g++; on Fedora: dnf install gcc-c++.";
 }
 
 /** A compiler that answered, and what it calls itself. */

@@ -11,10 +11,10 @@ const ladder = [
 ] as const;
 
 /** Tokens a parameter below which a step up the ladder costs more than it brings, at budgets of minutes. */
-const tokensPerParameter = 1;
+const tokensPerParameter = 0.5;
 
 /**
- * The largest model of the ladder that sees at least one token a parameter within the budget at the assumed
+ * The largest model of the ladder that sees at least half a token a parameter within the budget at the assumed
  * utilisation; the smallest where none does. Budgets of minutes are far from compute-optimal (20 tokens a parameter,
  * Hoffmann et al. 2022): what counts is how far the loss falls in a few hundred steps, and there wider models learn more
  * from each token. Measured at two minutes: 1.9M parameters reached 1.36 bits per byte, 3.0M 1.41 to 1.43.

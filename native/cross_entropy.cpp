@@ -63,8 +63,9 @@ void differentiate(float* logits, int64_t stride, int64_t vocabulary, const int3
 
 TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const float* x, const float* weight,
                                               const int32_t* targets, float* xGradient, float* weightGradient, int64_t tokens,
-                                              int64_t width, int64_t vocabulary) {
+                                              int64_t width, int64_t vocabulary, int precision) {
   Timer timer;
+  const Precision number = precisionOf(precision);
   for (int64_t token = 0; token < tokens; token++)
     if (targets[token] >= vocabulary) return token + 1;
   const int64_t stride = (vocabulary + W - 1) / W * W;
@@ -82,8 +83,8 @@ TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const 
       const Matrix hidden{x + first * width, width, 1};
       for (int64_t column = 0; column < vocabulary; column += kChunk) {
         const int64_t columns = std::min(kChunk, vocabulary - column);
-        gemmOnTeam(count, columns, width, hidden, {weight + column * width, 1, width}, logits + column, stride, false, thread,
-                   team);
+        gemmOnTeam(count, columns, width, hidden, {weight + column * width, 1, width}, logits + column, stride, false, number,
+                   thread, team);
         team.barrier();
         reduceChunk(logits + column, stride, columns, column, targets + first, rows, mine.begin, mine.end);
       }
@@ -97,9 +98,10 @@ TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const 
       differentiate(logits, stride, vocabulary, targets + first, rows, mine.begin, mine.end);
       team.barrier();
       gemmOnTeam(count, width, vocabulary, {logits, stride, 1}, {weight, width, 1}, xGradient + first * width, width, false,
-                 thread, team);
+                 number, thread, team);
       team.barrier();
-      gemmOnTeam(vocabulary, width, count, {logits, 1, stride}, hidden, weightGradient, width, first > 0, thread, team);
+      gemmOnTeam(vocabulary, width, count, {logits, 1, stride}, hidden, weightGradient, width, first > 0, number,
+                 thread, team);
       team.barrier();
     }
     if (tokens == 0 && thread == 0 && weightGradient) std::fill(weightGradient, weightGradient + vocabulary * width, 0.0f);

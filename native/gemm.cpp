@@ -1,4 +1,4 @@
-// Matrix product C [m, n] (+)= op(A) · op(B) in f32: 2·m·n·k FLOPs; bound by the FMA units for m, n, k ≥ 64.
+// Matrix product C [m, n] (+)= op(A) · op(B), operands f32 in memory, multiplied in f32 or bfloat16, summed in f32: 2·m·n·k FLOPs; bound by the FMA units for m, n, k ≥ 64.
 // Goto's scheme (Goto & van de Geijn 2008): B is packed into panels of NR columns (shared by the team, kc × nc in L3, one
 // panel in L1), A into panels of MR rows (kc × mc in L2), and a register tile of MR × NR runs over k.
 // A and B are read once a block, C once for every KC of k. With one row (generation) the product is a stream over B:
@@ -9,16 +9,19 @@
 
 #include "vector.h"
 
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
 namespace tilth {
 namespace {
 
 constexpr int NV = 2;  // vectors in a row of the register tile
 constexpr int NR = NV * W;
 constexpr int MR = W == 16 ? 14 : 6;
-constexpr int64_t KC = 256;
 constexpr int64_t MC = MR * 16;
 constexpr int64_t NC = 2048 / NR * NR;
-constexpr int64_t kPadding = 16;  // floats that packing may write past a panel
+constexpr int64_t kPadding = 16;  // cells that packing may write past a panel
 
 // 8 × 8 block of `from` (8 rows of stride `stride`, 8 consecutive elements each), transposed to rows of stride `toStride`.
 typedef float Eight __attribute__((vector_size(32)));
@@ -43,9 +46,19 @@ inline void transposeEight(const float* const from[8], float* to, int64_t toStri
   }
 }
 
+// How numbers lie in packed panels and multiply. A panel is a sequence of cells of four bytes, R of them a group of k.
+struct SingleFormat {
+  static constexpr int64_t kGroup = 1;  // steps of k in a cell
+  static constexpr int64_t KC = 256;    // steps of k in a block
+  static Vector left(const float* cell) { return broadcast(*cell); }
+  static void multiplyAdd(Vector& sum, Vector left, Vector right) { sum += left * right; }
+  template <int R>
+  static void pack(const float* data, int64_t laneStride, int64_t stepStride, int64_t lanes, int64_t steps, float* to);
+};
+
 // Packs `lanes` ≤ R rows (lane l of step p is data[l · laneStride + p · stepStride]) into steps of R floats, zero-filled.
 template <int R>
-void packPanel(const float* data, int64_t laneStride, int64_t stepStride, int64_t lanes, int64_t steps, float* to) {
+void SingleFormat::pack(const float* data, int64_t laneStride, int64_t stepStride, int64_t lanes, int64_t steps, float* to) {
   if (laneStride == 1) {
     if (lanes == R) {
       for (int64_t p = 0; p < steps; p++) std::memcpy(to + p * R, data + p * stepStride, R * 4);
@@ -71,19 +84,95 @@ void packPanel(const float* data, int64_t laneStride, int64_t stepStride, int64_
     for (int l = 0; l < R; l++) to[p * R + l] = l < lanes ? data[l * laneStride + p] : 0.0f;
 }
 
-// C tile (rows × columns, at most MR × NR) (+)= panel of A · panel of B over `steps`.
-void multiplyTile(const float* a, const float* b, int64_t steps, float* c, int64_t cStride, int64_t rows, int64_t columns,
+#if defined(__AVX512BF16__)
+// Two steps of k in a cell, as bfloat16 rounded to nearest even; products are summed in f32 (AVX512-BF16's VDPBF16PS).
+struct Bfloat16Format {
+  static constexpr int64_t kGroup = 2;
+  static constexpr int64_t KC = 512;
+  static Vector left(const float* cell) {
+    int32_t bits;
+    std::memcpy(&bits, cell, 4);
+    return reinterpret_cast<Vector>(_mm512_set1_epi32(bits));
+  }
+  static void multiplyAdd(Vector& sum, Vector left, Vector right) {
+    sum = reinterpret_cast<Vector>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), reinterpret_cast<__m512bh>(left),
+                                                    reinterpret_cast<__m512bh>(right)));
+  }
+  static __mmask16 firstLanes(int64_t count) {
+    return static_cast<__mmask16>(count >= 16 ? 0xFFFF : count <= 0 ? 0 : (1 << count) - 1);
+  }
+  static uint32_t cell(float even, float odd) {
+    __m128bh both = _mm_cvtne2ps_pbh(_mm_set_ss(odd), _mm_set_ss(even));
+    uint16_t words[8];
+    std::memcpy(words, &both, 16);
+    return words[0] | static_cast<uint32_t>(words[4]) << 16;
+  }
+  static void storeCell(float* to, float even, float odd) {
+    uint32_t bits = cell(even, odd);
+    std::memcpy(to, &bits, 4);
+  }
+
+  // As SingleFormat's; an odd last step is followed by a zero.
+  template <int R>
+  static void pack(const float* data, int64_t laneStride, int64_t stepStride, int64_t lanes, int64_t steps, float* to) {
+    const int64_t pairs = steps / 2;
+    int64_t done = 0;
+    if (laneStride == 1) {
+      alignas(64) static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                     8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+      const __m512i interleave = _mm512_load_si512(order);
+      for (int l = 0; l < R; l += 16) {
+        const __mmask16 there = firstLanes(lanes - l), room = firstLanes(R - l);
+        for (int64_t p = 0; p < pairs; p++) {
+          const float* even = data + 2 * p * stepStride + l;
+          __m512bh both = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(there, even + stepStride), _mm512_maskz_loadu_ps(there, even));
+          _mm512_mask_storeu_epi32(to + p * R + l, room, _mm512_permutexvar_epi16(interleave, reinterpret_cast<__m512i>(both)));
+        }
+      }
+      done = pairs;
+    } else if (stepStride == 1) {
+      alignas(64) float rows[8][8];
+      for (; done + 8 <= pairs; done += 8) {
+        for (int first = 0; first < R; first += 8) {
+          int start = std::min(first, R - 8);
+          const float* pointers[8];
+          for (int l = 0; l < 8; l++) {
+            __m512 sixteen = start + l < lanes ? _mm512_loadu_ps(data + (start + l) * laneStride + 2 * done) : _mm512_setzero_ps();
+            __m256bh words = _mm512_cvtneps_pbh(sixteen);
+            std::memcpy(rows[l], &words, 32);
+            pointers[l] = rows[l];
+          }
+          transposeEight(pointers, to + done * R + start, R);
+        }
+      }
+    }
+    for (; done < pairs; done++) {
+      const float* even = data + 2 * done * stepStride;
+      for (int l = 0; l < R; l++)
+        storeCell(to + done * R + l, l < lanes ? even[l * laneStride] : 0.0f,
+                  l < lanes ? even[l * laneStride + stepStride] : 0.0f);
+    }
+    if (steps % 2 == 1)
+      for (int l = 0; l < R; l++)
+        storeCell(to + pairs * R + l, l < lanes ? data[l * laneStride + (steps - 1) * stepStride] : 0.0f, 0.0f);
+  }
+};
+#endif
+
+// C tile (rows × columns, at most MR × NR) (+)= panel of A · panel of B over `groups` of k.
+template <typename Format>
+void multiplyTile(const float* a, const float* b, int64_t groups, float* c, int64_t cStride, int64_t rows, int64_t columns,
                   bool add) {
   Vector sums[MR][NV] = {};
-  for (int64_t p = 0; p < steps; p++) {
+  for (int64_t p = 0; p < groups; p++) {
     Vector right[NV];
 #pragma GCC unroll 4
     for (int v = 0; v < NV; v++) right[v] = load(b + p * NR + v * W);
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++) {
-      Vector left = broadcast(a[p * MR + i]);
+      Vector left = Format::left(a + p * MR + i);
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; v++) sums[i][v] += left * right[v];
+      for (int v = 0; v < NV; v++) Format::multiplyAdd(sums[i][v], left, right[v]);
     }
   }
   if (rows == MR && columns == NR) {
@@ -121,25 +210,15 @@ void dotRows(int64_t m, int64_t k, Matrix a, Matrix b, float* c, int64_t cStride
   }
 }
 
-}  // namespace
-
-void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, int64_t cStride, bool accumulate, int thread,
-                const Team& team) {
-  if (k == 0 || m == 0 || n == 0) {
-    if (!accumulate && thread == 0)
-      for (int64_t i = 0; i < m; i++) std::fill(c + i * cStride, c + i * cStride + n, 0.0f);
-    return;
-  }
-  if (m <= 4 && a.columnStride == 1 && b.rowStride == 1) {
-    Range range = partOf(n, thread, team.threads, 16);
-    dotRows(m, k, a, b, c, cStride, accumulate, range.begin, range.end);
-    return;
-  }
+template <typename Format>
+void blockedProduct(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, int64_t cStride, bool accumulate, int thread,
+                    const Team& team) {
   // Rows are shared out where there are enough of them, else columns.
   bool byRows = team.threads == 1 || m >= int64_t{MR} * 2 * team.threads;
   Range rows = byRows ? partOf(m, thread, team.threads, MR) : Range{0, m};
   Range all = byRows ? Range{0, n} : partOf(n, thread, team.threads, NR);
-  int64_t steps = std::min(k, KC);
+  // Groups of k in a block: what a panel's row of cells is counted in.
+  int64_t steps = (std::min(k, Format::KC) + Format::kGroup - 1) / Format::kGroup;
   int64_t width = std::min((n + NR - 1) / NR * NR, NC);
   // By rows the team packs B together, into two buffers in turn: one barrier a block is then enough.
   int64_t bufferFloats = width * steps + kPadding;
@@ -150,15 +229,15 @@ void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, i
   int turn = 0;
   for (int64_t column = all.begin; column < all.end; column += NC) {
     int64_t columns = std::min(NC, all.end - column);
-    for (int64_t step = 0; step < k; step += KC, turn ^= 1) {
-      int64_t depth = std::min(KC, k - step);
+    for (int64_t step = 0; step < k; step += Format::KC, turn ^= 1) {
+      int64_t depth = std::min(Format::KC, k - step), groups = (depth + Format::kGroup - 1) / Format::kGroup;
       float* packedB = shared + turn * bufferFloats;
       int64_t panels = (columns + NR - 1) / NR;
       Range mine = byRows ? partOf(panels, thread, team.threads) : Range{0, panels};
       for (int64_t panel = mine.begin; panel < mine.end; panel++) {
         const float* from = b.data + (column + panel * NR) * b.columnStride + step * b.rowStride;
         int64_t lanes = std::min<int64_t>(NR, columns - panel * NR);
-        packPanel<NR>(from, b.columnStride, b.rowStride, lanes, depth, packedB + panel * NR * depth);
+        Format::template pack<NR>(from, b.columnStride, b.rowStride, lanes, depth, packedB + panel * NR * groups);
       }
       if (byRows) team.barrier();
       bool add = accumulate || step > 0;
@@ -166,11 +245,12 @@ void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, i
         int64_t height = std::min(MC, rows.end - row);
         for (int64_t i = 0; i < height; i += MR) {
           const float* from = a.data + (row + i) * a.rowStride + step * a.columnStride;
-          packPanel<MR>(from, a.rowStride, a.columnStride, std::min<int64_t>(MR, height - i), depth, packedA + i * depth);
+          Format::template pack<MR>(from, a.rowStride, a.columnStride, std::min<int64_t>(MR, height - i), depth,
+                                    packedA + i * groups);
         }
         for (int64_t panel = 0; panel < panels; panel++)
           for (int64_t i = 0; i < height; i += MR)
-            multiplyTile(packedA + i * depth, packedB + panel * NR * depth, depth,
+            multiplyTile<Format>(packedA + i * groups, packedB + panel * NR * groups, groups,
                          c + (row + i) * cStride + column + panel * NR, cStride, std::min<int64_t>(MR, height - i),
                          std::min<int64_t>(NR, columns - panel * NR), add);
       }
@@ -178,18 +258,42 @@ void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, i
   }
 }
 
+}  // namespace
+
+void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, int64_t cStride, bool accumulate,
+                Precision precision, int thread, const Team& team) {
+  if (k == 0 || m == 0 || n == 0) {
+    if (!accumulate && thread == 0)
+      for (int64_t i = 0; i < m; i++) std::fill(c + i * cStride, c + i * cStride + n, 0.0f);
+    return;
+  }
+  if (m <= 4 && a.columnStride == 1 && b.rowStride == 1) {
+    Range range = partOf(n, thread, team.threads, 16);
+    dotRows(m, k, a, b, c, cStride, accumulate, range.begin, range.end);
+    return;
+  }
+#if defined(__AVX512BF16__)
+  if (precision == Precision::bf16) {
+    blockedProduct<Bfloat16Format>(m, n, k, a, b, c, cStride, accumulate, thread, team);
+    return;
+  }
+#endif
+  (void)precision;
+  blockedProduct<SingleFormat>(m, n, k, a, b, c, cStride, accumulate, thread, team);
+}
+
 }  // namespace tilth
 
 // out [m, n] = op(a) · op(b); strides in elements.
 TILTH_EXPORT void tilth_matmul(int threads, float* out, int64_t outStride, const float* a, int64_t aStride, int transposeA,
                                const float* b, int64_t bStride, int transposeB, int64_t m, int64_t n, int64_t k,
-                               int accumulate) {
+                               int accumulate, int precision) {
   tilth::Timer timer;
   tilth::Matrix left = transposeA ? tilth::Matrix{a, 1, aStride} : tilth::Matrix{a, aStride, 1};
   tilth::Matrix right = transposeB ? tilth::Matrix{b, 1, bStride} : tilth::Matrix{b, bStride, 1};
   // Below some 10⁵ FLOPs waking the team costs more than it saves.
   int used = 2 * m * n * k < 200000 ? 1 : threads;
   tilth::parallel(used, [&](int thread, const tilth::Team& team) {
-    tilth::gemmOnTeam(m, n, k, left, right, out, outStride, accumulate != 0, thread, team);
+    tilth::gemmOnTeam(m, n, k, left, right, out, outStride, accumulate != 0, tilth::precisionOf(precision), thread, team);
   });
 }

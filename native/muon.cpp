@@ -21,8 +21,10 @@ constexpr int kIterations = 5;
 // Returns −1 without memory for the scratch matrices, else 0.
 TILTH_EXPORT int64_t tilth_muon(int threads, float* parameters, const float* gradients, float* momentum,
                                 const float* gradientNorm, int64_t rows, int64_t width, double learningRate,
-                                double momentumShare, double weightDecay, double scale, double maximumNorm) {
+                                double momentumShare, double weightDecay, double scale, double maximumNorm,
+                                int precision) {
   Timer timer;
+  const Precision number = precisionOf(precision);
   const double norm = *gradientNorm;
   if (!std::isfinite(norm)) return 0;
   const float clip = norm > maximumNorm ? static_cast<float>(maximumNorm / norm) : 1.0f;
@@ -62,9 +64,10 @@ TILTH_EXPORT int64_t tilth_muon(int threads, float* parameters, const float* gra
       Matrix straight{from, width, 1}, turned{from, 1, width};
       // The Gram matrix on the shorter side; the polynomial commutes with the matrix, so either side gives the same.
       gemmOnTeam(small, small, wide ? width : rows, wide ? straight : turned, wide ? turned : straight, gram, small, false,
-                 thread, team);
+                 number, thread, team);
       team.barrier();
-      gemmOnTeam(small, small, small, Matrix{gram, small, 1}, Matrix{gram, small, 1}, polynomial, small, false, thread, team);
+      gemmOnTeam(small, small, small, Matrix{gram, small, 1}, Matrix{gram, small, 1}, polynomial, small, false, number,
+                 thread, team);
       team.barrier();
       Range part = partOf(small, thread, team.threads);
       for (int64_t row = part.begin; row < part.end; row++) {
@@ -74,7 +77,8 @@ TILTH_EXPORT int64_t tilth_muon(int threads, float* parameters, const float* gra
       }
       team.barrier();
       Matrix factor{polynomial, small, 1};
-      gemmOnTeam(rows, width, small, wide ? factor : straight, wide ? straight : factor, to, width, false, thread, team);
+      gemmOnTeam(rows, width, small, wide ? factor : straight, wide ? straight : factor, to, width, false, number, thread,
+                 team);
       team.barrier();
       std::swap(from, to);
     }

@@ -7,12 +7,19 @@
  */
 import type { Storage, Tensor } from "./tensor.ts";
 
+/**
+ * What the operands of matrix products (`matmul`, `headCrossEntropy`, `muon`) are rounded to before they multiply: f32, or
+ * bfloat16 (to nearest even). Memory, sums, softmax, norms and optimizer state are f32 in both.
+ */
+export type Precision = "f32" | "bf16";
+
 export interface Backend {
   /** The registry's name: `reference`, `cpu`, … */
   readonly name: string;
   /** One line for people, e.g. `cpu (avx512, 2 threads)`. */
   readonly description: string;
   readonly threads: number;
+  readonly precision: Precision;
   readonly kernels: Kernels;
 
   /** Memory of `bytes` bytes, aligned for the kernels, with unspecified content. Throws TilthError when there is none. */
@@ -27,7 +34,7 @@ export interface Backend {
   readIntegers(tensor: Tensor): Promise<Int32Array>;
   /** Seconds spent inside kernels since the backend was made (optional: 0 where it is not measured). */
   kernelSeconds(): number;
-  /** Measured peak of the matrix product in FLOP/s, with all threads: the denominator of MFU. Takes about 0.3 s. */
+  /** Measured peak of multiply-adds in this precision in FLOP/s, with all threads: the denominator of MFU. Takes about 0.3 s. */
   measurePeakFlops(): number;
   /** Bytes now allocated, and the most that ever were. */
   memory(): { readonly bytes: number; readonly peakBytes: number };

@@ -1,16 +1,18 @@
 /** The backends: one folder each, one line here. */
 import { nearest, UsageError } from "../../foundation/index.ts";
-import type { Backend } from "../backend.ts";
+import type { Backend, Precision } from "../backend.ts";
 
 /** How a backend is made. */
 export interface BackendOptions {
   readonly threads?: number;
+  /** `auto` is bf16 where the processor multiplies in it, else f32, which is also the default. */
+  readonly precision?: Precision | "auto";
 }
 
 type BackendFactory = (options: BackendOptions) => Promise<Backend>;
 
 const factories: Readonly<Record<string, BackendFactory>> = {
-  reference: async () => (await import("./reference/index.ts")).createReferenceBackend(),
+  reference: async (options) => (await import("./reference/index.ts")).createReferenceBackend(options),
   cpu: async (options) => (await import("./cpu/index.ts")).createCpuBackend(options),
 };
 

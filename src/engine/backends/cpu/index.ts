@@ -1,7 +1,7 @@
 /** The CPU backend: C++ kernels of the best instruction-set level that this machine runs, built on first use. */
 import { availableParallelism } from "node:os";
 import { TilthError } from "../../../foundation/index.ts";
-import type { Backend } from "../../backend.ts";
+import type { Backend, Precision } from "../../backend.ts";
 import { elementBytes, elementCount } from "../../tensor.ts";
 import { ensureNativeLibrary } from "./build.ts";
 import { flat, NativeStorage } from "./checks.ts";
@@ -13,18 +13,22 @@ import { loadLibrary } from "./library.ts";
  * Makes the CPU backend. `threads` defaults to `TILTH_THREADS`, then to the processors this process may use.
  * Throws CompilerMissingError without a compiler, TilthError where no instruction-set level fits.
  */
-export async function createCpuBackend(options: { threads?: number } = {}): Promise<Backend> {
+export async function createCpuBackend(
+  options: { threads?: number; precision?: Precision | "auto" } = {},
+): Promise<Backend> {
   const level = chosenLevel();
   const threads = options.threads ?? threadsFromEnvironment() ?? availableParallelism();
   const library = loadLibrary((await ensureNativeLibrary(level)).path);
+  const precision = precisionOf(options.precision ?? "f32", library.has_bf16() === 1, level);
   const storages = new Set<NativeStorage>();
   let bytes = 0;
   let peakBytes = 0;
   return {
     name: "cpu",
-    description: `cpu (${level}, ${threads} thread${threads === 1 ? "" : "s"})`,
+    description: `cpu (${level}, ${precision}, ${threads} thread${threads === 1 ? "" : "s"})`,
     threads,
-    kernels: nativeKernels(library, threads),
+    precision,
+    kernels: nativeKernels(library, threads, precision),
     allocate(wanted) {
       const address = library.allocate(wanted);
       if (address === 0) {
@@ -62,7 +66,7 @@ export async function createCpuBackend(options: { threads?: number } = {}): Prom
       return data;
     },
     kernelSeconds: () => library.kernel_seconds(),
-    measurePeakFlops: () => library.peak_flops(threads, 0.3),
+    measurePeakFlops: () => library.peak_flops(threads, 0.3, Number(precision === "bf16")),
     memory: () => ({ bytes, peakBytes }),
     dispose() {
       for (const storage of storages) library.release(storage.address);
@@ -70,6 +74,16 @@ export async function createCpuBackend(options: { threads?: number } = {}): Prom
       bytes = 0;
     },
   };
+}
+
+function precisionOf(asked: Precision | "auto", hasBfloat16: boolean, level: string): Precision {
+  if (asked === "auto") return hasBfloat16 ? "bf16" : "f32";
+  if (asked === "bf16" && !hasBfloat16) {
+    throw new TilthError(`the instruction-set level ${level} does not multiply in bf16`, {
+      remedy: "Use --precision f32, or auto: bf16 where the processor has AVX512-BF16.",
+    });
+  }
+  return asked;
 }
 
 function threadsFromEnvironment(): number | undefined {

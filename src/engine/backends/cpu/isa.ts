@@ -15,6 +15,11 @@ export interface IsaLevel {
 /** The levels there are, best first. A further one is one entry here and its vector type in native/vector.h. */
 export const isaLevels: readonly IsaLevel[] = [
   {
+    name: "avx512bf16",
+    features: ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16", "fma"],
+    compilerFlags: ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16", "-mfma"],
+  },
+  {
     name: "avx512",
     features: ["avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"],
     compilerFlags: ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],

@@ -1,12 +1,13 @@
 /** The kernel table over the native library: checks shapes, then calls with addresses and strides. */
 import { TilthError } from "../../../foundation/index.ts";
-import type { AttentionShape, AttentionTensors, Kernels } from "../../backend.ts";
+import type { AttentionShape, AttentionTensors, Kernels, Precision } from "../../backend.ts";
 import { elementCount, rowsOf, type Tensor, widthOf } from "../../tensor.ts";
 import { addressOf, flat, requireShape } from "./checks.ts";
 import type { NativeLibraryFunctions } from "./library.ts";
 
-/** The kernels of the native library on `threads` threads. */
-export function nativeKernels(library: NativeLibraryFunctions, threads: number): Kernels {
+/** The kernels of the native library on `threads` threads, matrix products in `precision`. */
+export function nativeKernels(library: NativeLibraryFunctions, threads: number, precision: Precision): Kernels {
+  const bf16 = Number(precision === "bf16");
   return {
     fill: (out, value) => void library.fill(threads, flat(out, "fill"), value, elementCount(out)),
 
@@ -37,7 +38,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number):
       library.matmul(
         threads,
         ...[to, out.rowStride, left, a.rowStride, Number(transposeA), right, b.rowStride, Number(transposeB)],
-        ...[m, n, k, Number(accumulate)],
+        ...[m, n, k, Number(accumulate), bf16],
       );
     },
 
@@ -151,7 +152,14 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number):
       const bad = library.head_cross_entropy(
         threads,
         ...[flat(losses, "losses"), flat(x, "x"), flat(weight, "weight"), flat(targets, "targets", "i32")],
-        ...[optional(xGradient, "xGradient"), optional(weightGradient, "weightGradient"), tokens, width, vocabulary],
+        ...[
+          optional(xGradient, "xGradient"),
+          optional(weightGradient, "weightGradient"),
+          tokens,
+          width,
+          vocabulary,
+          bf16,
+        ],
       );
       if (bad < 0) throw new TilthError("headCrossEntropy: there is no memory for a block of logits");
       if (bad > 0) {
@@ -181,6 +189,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number):
         weightDecay,
         scale,
         maximumNorm,
+        bf16,
       );
       if (failed !== 0) throw new TilthError(`muon: there is no memory to step a matrix of ${rows} × ${width}`);
     },

@@ -14,7 +14,8 @@ const signatures = {
   write: ["void", [address, "const void *", length]],
   read: ["void", ["void *", address, length]],
   kernel_seconds: ["double", []],
-  peak_flops: ["double", ["int", "double"]],
+  peak_flops: ["double", ["int", "double", "int"]],
+  has_bf16: [length, []],
   fill: ["void", ["int", address, "float", length]],
   copy: ["void", ["int", address, length, address, length, length, length]],
   add: ["void", ["int", address, address, address, length]],
@@ -23,7 +24,7 @@ const signatures = {
   norm: ["void", ["int", address, address, length]],
   matmul: [
     "void",
-    ["int", address, length, address, length, "int", address, length, "int", length, length, length, "int"],
+    ["int", address, length, address, length, "int", address, length, "int", length, length, length, "int", "int"],
   ],
   embedding: [length, ["int", address, address, address, length, length, length]],
   embedding_backward: [length, ["int", address, address, address, length, length, length]],
@@ -53,8 +54,14 @@ const signatures = {
   ],
   swiglu: ["void", ["int", address, address, length, length]],
   swiglu_backward: ["void", ["int", address, address, address, length, length]],
-  head_cross_entropy: [length, ["int", address, address, address, address, address, address, length, length, length]],
-  muon: [length, ["int", address, address, address, address, length, length, ...Array<string>(5).fill("double")]],
+  head_cross_entropy: [
+    length,
+    ["int", address, address, address, address, address, address, length, length, length, "int"],
+  ],
+  muon: [
+    length,
+    ["int", address, address, address, address, length, length, ...Array<string>(5).fill("double"), "int"],
+  ],
   adamw: ["void", ["int", address, address, address, address, address, length, ...Array<string>(7).fill("double")]],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 

@@ -1,13 +1,17 @@
 import { TilthError } from "../../../foundation/index.ts";
-import type { Kernels } from "../../backend.ts";
+import type { Kernels, Precision } from "../../backend.ts";
 import { rowsOf, widthOf } from "../../tensor.ts";
 import { floats, integers, requireMatrix } from "./memory.ts";
+import { roundingOf } from "./rounding.ts";
 
-export const crossEntropy: Pick<Kernels, "headCrossEntropy"> = {
+export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEntropy"> => ({
   headCrossEntropy({ losses, x, weight, targets, xGradient, weightGradient }) {
     const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
     requireMatrix(weight, vocabulary, width, "headCrossEntropy: weight");
-    const [hidden, head] = [floats(x, "headCrossEntropy: x"), floats(weight, "headCrossEntropy: weight")];
+    const rounded = roundingOf(precision);
+    const [hidden, head] = [floats(x, "headCrossEntropy: x"), floats(weight, "headCrossEntropy: weight")].map((one) =>
+      one.map(rounded),
+    );
     const wanted = integers(targets, "headCrossEntropy: targets");
     const to = floats(losses, "headCrossEntropy: losses");
     const dx = xGradient && floats(xGradient, "headCrossEntropy: xGradient").fill(0);
@@ -32,7 +36,7 @@ export const crossEntropy: Pick<Kernels, "headCrossEntropy"> = {
       to[token] = maximum + Math.log(total) - logits[target];
       if (dx === undefined || dw === undefined) continue;
       for (let id = 0; id < vocabulary; id++) {
-        const change = Math.exp(logits[id] - maximum) / total - (id === target ? 1 : 0);
+        const change = rounded(Math.exp(logits[id] - maximum) / total - (id === target ? 1 : 0));
         for (let i = 0; i < width; i++) {
           dx[token * width + i] += change * head[id * width + i];
           dw[id * width + i] += change * hidden[token * width + i];
@@ -40,4 +44,4 @@ export const crossEntropy: Pick<Kernels, "headCrossEntropy"> = {
       }
     }
   },
-};
+});

@@ -1,34 +1,36 @@
 /** The reference backend: plain loops in TypeScript. It is the specification, the oracle and the fallback. */
 import { TilthError } from "../../../foundation/index.ts";
-import type { Backend, Kernels } from "../../backend.ts";
+import type { Backend, Kernels, Precision } from "../../backend.ts";
 import { elementCount, tensorOver } from "../../tensor.ts";
 import { attentions } from "./attention.ts";
-import { crossEntropy } from "./cross-entropy.ts";
+import { crossEntropyIn } from "./cross-entropy.ts";
 import { elementwise } from "./elementwise.ts";
 import { embeddings } from "./embedding.ts";
-import { products } from "./matmul.ts";
+import { productsIn } from "./matmul.ts";
 import { floats, HostStorage, integers } from "./memory.ts";
-import { muons } from "./muon.ts";
+import { muonsIn } from "./muon.ts";
 import { normalization } from "./normalization.ts";
 import { optimizers } from "./optimizer.ts";
 import { rotary } from "./rope.ts";
 import { gated } from "./swiglu.ts";
 
-const plainKernels: Kernels = {
+const kernelsIn = (precision: Precision): Kernels => ({
   ...elementwise,
-  ...products,
+  ...productsIn(precision),
   ...embeddings,
   ...normalization,
   ...rotary,
   ...attentions,
   ...gated,
-  ...crossEntropy,
+  ...crossEntropyIn(precision),
   ...optimizers,
-  ...muons,
-};
+  ...muonsIn(precision),
+});
 
-/** Makes the reference backend. It uses one thread and the collector's memory. */
-export function createReferenceBackend(): Backend {
+/** Makes the reference backend. It uses one thread and the collector's memory; `auto` precision is f32 here. */
+export function createReferenceBackend(options: { precision?: Precision | "auto" } = {}): Backend {
+  const precision = options.precision === "bf16" ? "bf16" : "f32";
+  const plainKernels = kernelsIn(precision);
   let bytes = 0;
   let peakBytes = 0;
   let kernelMilliseconds = 0;
@@ -44,8 +46,9 @@ export function createReferenceBackend(): Backend {
   ) as unknown as Kernels;
   const backend: Backend = {
     name: "reference",
-    description: "reference (TypeScript, 1 thread)",
+    description: `reference (TypeScript, ${precision}, 1 thread)`,
     threads: 1,
+    precision,
     kernels: timed,
     allocate(wanted) {
       try {
@@ -85,7 +88,7 @@ function measurePeak(backend: Backend): number {
   let best = 0;
   for (const began = performance.now(); performance.now() - began < 300; ) {
     const started = performance.now();
-    plainKernels.matmul(out, a, b, { transposeB: true });
+    backend.kernels.matmul(out, a, b, { transposeB: true });
     best = Math.max(best, (2 * size ** 3) / ((performance.now() - started) / 1000));
   }
   for (const storage of storages) backend.release(storage);

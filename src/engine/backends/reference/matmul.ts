@@ -1,6 +1,7 @@
-import type { Kernels } from "../../backend.ts";
+import type { Kernels, Precision } from "../../backend.ts";
 import { rowsOf, type Tensor, widthOf } from "../../tensor.ts";
 import { requireMatrix, spanning } from "./memory.ts";
+import { roundingOf } from "./rounding.ts";
 
 /** Rows of the operand as the product needs it: a copy in f64, transposed if asked. */
 function operand(tensor: Tensor, transpose: boolean, what: string): Float64Array[] {
@@ -13,10 +14,12 @@ function operand(tensor: Tensor, transpose: boolean, what: string): Float64Array
     : Array.from({ length: rows }, (_, row) => Float64Array.from(data.subarray(row * stride, row * stride + width)));
 }
 
-export const products: Pick<Kernels, "matmul"> = {
+export const productsIn = (precision: Precision): Pick<Kernels, "matmul"> => ({
   matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false }) {
-    const left = operand(a, transposeA, "matmul: a");
-    const right = operand(b, !transposeB, "matmul: b"); // row n holds column n of op(b)
+    const rounded = roundingOf(precision);
+    const left = operand(a, transposeA, "matmul: a").map((row) => row.map(rounded));
+    // Row n holds column n of op(b).
+    const right = operand(b, !transposeB, "matmul: b").map((row) => row.map(rounded));
     const [m, n] = [left.length, right.length];
     if (m > 0 && n > 0 && left[0].length !== right[0].length) {
       throw new RangeError(`matmul: inner lengths ${left[0].length} and ${right[0].length} differ`);
@@ -30,7 +33,7 @@ export const products: Pick<Kernels, "matmul"> = {
       }
     }
   },
-};
+});
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;

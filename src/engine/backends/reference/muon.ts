@@ -1,12 +1,13 @@
-import type { Kernels } from "../../backend.ts";
+import type { Kernels, Precision } from "../../backend.ts";
 import { rowsOf, widthOf } from "../../tensor.ts";
 import { floats } from "./memory.ts";
+import { roundingOf } from "./rounding.ts";
 
 /** Quintic of Jordan et al. 2024: steep at 0, so that five iterations suffice. */
 const [a, b, c] = [3.4445, -4.775, 2.0315];
 const iterations = 5;
 
-export const muons: Pick<Kernels, "muon"> = {
+export const muonsIn = (precision: Precision): Pick<Kernels, "muon"> => ({
   muon(tensors, { learningRate, momentum: share, weightDecay, scale, maximumNorm }) {
     const norm = floats(tensors.gradientNorm, "muon: gradientNorm")[0];
     if (!Number.isFinite(norm)) return;
@@ -21,22 +22,29 @@ export const muons: Pick<Kernels, "muon"> = {
       momentum[i] = share * momentum[i] + (1 - share) * gradient;
       update[i] = share * momentum[i] + (1 - share) * gradient;
     }
-    const orthogonal = orthogonalised(update, rows, width);
+    const orthogonal = orthogonalised(update, rows, width, roundingOf(precision));
     for (let i = 0; i < update.length; i++) {
       parameters[i] = parameters[i] * (1 - learningRate * weightDecay) - learningRate * scale * orthogonal[i];
     }
   },
-};
+});
 
 /** Five Newton–Schulz iterations X ← aX + bXXᵀX + c(XXᵀ)²X from X / ‖X‖: all singular values near 1. */
-function orthogonalised(matrix: Float64Array<ArrayBuffer>, rows: number, width: number): Float64Array {
+function orthogonalised(
+  matrix: Float64Array<ArrayBuffer>,
+  rows: number,
+  width: number,
+  rounded: (value: number) => number,
+): Float64Array {
   const size = Math.sqrt(matrix.reduce((sum, value) => sum + value * value, 0)) + 1e-7;
   let x = matrix.map((value) => value / size);
   for (let iteration = 0; iteration < iterations; iteration++) {
-    const gram = product(x, transposed(x, rows, width), rows, width, rows);
-    const squared = product(gram, gram, rows, rows, rows);
+    const factor = x.map(rounded);
+    const gram = product(factor, transposed(factor, rows, width), rows, width, rows);
+    const gramFactor = gram.map(rounded);
+    const squared = product(gramFactor, gramFactor, rows, rows, rows);
     const polynomial = gram.map((value, i) => b * value + c * squared[i] + (i % (rows + 1) === 0 ? a : 0));
-    x = product(polynomial, x, rows, rows, width);
+    x = product(polynomial.map(rounded), factor, rows, rows, width);
   }
   return x;
 }

@@ -35,6 +35,16 @@ export class CommandInput {
     return typeof value === "string" ? value : undefined;
   }
 
+  /** One of the choices, or undefined where the option was not given. */
+  choice<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
+    const text = this.text(name);
+    const chosen = choices.find((one) => one === text);
+    if (text !== undefined && chosen === undefined) {
+      throw new UsageError(`--${name} is "${text}", expected ${choices.join(", ")}`);
+    }
+    return chosen;
+  }
+
   list(name: string): string[] {
     const value = this.values[name];
     return Array.isArray(value) ? value.map(String) : [];

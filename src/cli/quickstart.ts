@@ -48,6 +48,7 @@ export const quickstart: Command = {
     seed: { describe: "of initial weights and data order", placeholder: "number", initial: "1" },
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
     threads: { describe: "threads to use", placeholder: "count" },
+    precision: { describe: "of matrix products: f32, bf16 or auto", placeholder: "name", initial: "auto" },
     json: { describe: "print one JSON object as the last line" },
   },
   examples: [
@@ -66,6 +67,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   const askedDevice = {
     backend: input.text("backend") ?? "auto",
     threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
+    precision: input.choice("precision", ["auto", "f32", "bf16"]),
   };
   const runFolder = resolve(input.text("run") ?? "runs/quickstart");
   const places = placesOf(runFolder);
@@ -111,7 +113,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     { onEvent: ({ warning }) => say(`tilth: ${warning}`) },
   );
   // Whatever `auto` became: the run's later stages, and its resumption, compute on the same.
-  const device = { ...askedDevice, backend: machine.backend };
+  const device = { ...askedDevice, backend: machine.backend, precision: machine.precision };
   const configuration = chooseModel(machine.peakFlops, seconds, {
     vocabularySize: shards.vocabularySize,
     context: sequenceLength,
@@ -177,13 +179,15 @@ async function runQuickstart(input: CommandInput): Promise<void> {
   progress.end();
   const figures = watch.figures();
 
+  // The checkpoint is f32: it is scored and sampled as others will load it.
+  const exact = { ...device, precision: "f32" as const };
   say("5. Evaluation");
   const evaluation = await runJob(
     evaluateJob,
     {
       checkpoint: trained.checkpoint,
       store: places.corpus,
-      device,
+      device: exact,
       window: sequenceLength,
       stride: sequenceLength / 2,
       baselines: true,
@@ -195,7 +199,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     generateJob,
     {
       checkpoint: trained.checkpoint,
-      device,
+      device: exact,
       prompts: samplePrompts,
       maximumTokens: 60,
       temperature: 0.7,

@@ -43,10 +43,7 @@ async function train(input: CommandInput): Promise<void> {
   if (corpus === undefined) {
     throw new UsageError("--corpus is needed", { remedy: "Build one with: tilth data build --folder <your text>" });
   }
-  const pattern = input.text("pattern");
-  if (pattern !== "gpt2" && pattern !== "cl100k") {
-    throw new UsageError(`--pattern is "${pattern}", expected gpt2 or cl100k`);
-  }
+  const pattern = input.choice("pattern", ["gpt2", "cl100k"]) ?? "gpt2";
   const vocabularySize = input.number("vocabulary", { minimum: 257, maximum: 1_000_000, whole: true }) ?? 8192;
   const progress = progressLine();
   const store = await openDocumentStore(corpus);

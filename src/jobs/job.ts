@@ -1,4 +1,5 @@
 /** Work that runs off the main thread, so that signals and pages are answered during a step. */
+import type { Precision } from "../engine/index.ts";
 
 /** What a job may do while it runs. */
 export interface JobContext<Event> {
@@ -18,4 +19,6 @@ export interface DeviceOptions {
   /** A backend's name, or `auto`: the native one where it can be built, else the reference. */
   readonly backend: string;
   readonly threads?: number;
+  /** f32, bf16, or `auto`: bf16 where the processor multiplies in it. f32 if left out. */
+  readonly precision?: Precision | "auto";
 }

@@ -1,5 +1,5 @@
 /** What this machine does: its peak, and the speed of a given model on it. */
-import { tensorOver } from "../engine/index.ts";
+import { type Precision, tensorOver } from "../engine/index.ts";
 import { Random } from "../foundation/index.ts";
 import { architectureNamed } from "../models/index.ts";
 import { Trainer, type TrainingBatch, trainingConfiguration } from "../training/index.ts";
@@ -24,6 +24,7 @@ export interface MeasureOutput {
   readonly backend: string;
   readonly description: string;
   readonly threads: number;
+  readonly precision: Precision;
   readonly peakFlops: number;
   /** Rate of copying memory, read and written bytes together. */
   readonly memoryBytesPerSecond: number;
@@ -39,6 +40,7 @@ export const measureJob: Job<MeasureInput, { warning: string }, MeasureOutput> =
         backend: backend.name,
         description: backend.description,
         threads: backend.threads,
+        precision: backend.precision,
         peakFlops: backend.measurePeakFlops(),
         memoryBytesPerSecond: measureMemory(backend),
         tokensPerSecond: input.model === undefined ? null : await measureSteps(backend, input.model),

@@ -5,13 +5,15 @@ import { join } from "node:path";
 import { z } from "zod";
 import { packageVersion, TilthError, writeFileAtomically } from "../foundation/index.ts";
 
+const precision = z.enum(["auto", "f32", "bf16"]);
+
 /** What `run.json` holds: enough to repeat or resume the run. */
 const runDescription = z.strictObject({
   tilth: z.string(),
   created: z.string(),
   /** The resolved configuration: every default and override in it. */
   configuration: z.record(z.string(), z.unknown()),
-  device: z.strictObject({ backend: z.string(), threads: z.number().optional() }),
+  device: z.strictObject({ backend: z.string(), threads: z.number().optional(), precision: precision.optional() }),
   model: z.strictObject({ architecture: z.string(), configuration: z.record(z.string(), z.unknown()) }),
   training: z.record(z.string(), z.unknown()),
   corpusKey: z.string(),

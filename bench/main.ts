@@ -1,40 +1,72 @@
-/** `npm run bench -- <name> [--repetitions N] [--json]`: one JSON line, or a line for people. */
+/** `npm run bench -- <name> [options]`: Tilth beside its peer; one line for people, or one JSON line. */
 import { parseArgs } from "node:util";
+import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/index.ts";
+import type { BenchmarkLine } from "./compare.ts";
 import { trainStep } from "./train-step.ts";
 
-/** What every benchmark prints. No peer is run in this version: `peer` and `ratio` are null. */
-export interface BenchmarkLine {
-  readonly name: string;
-  readonly config: string;
-  readonly unit: string;
-  readonly tilth: { readonly median: number; readonly min: number };
-  readonly peer: null;
-  readonly ratio: null;
-  readonly tokensPerSecond: number;
-  readonly shareOfPeak: number;
-  /** Share of the time that is spent outside native kernels. */
-  readonly typescriptShare: number;
-  readonly peakRssBytes: number;
+/** What every benchmark is told. */
+export interface BenchmarkOptions {
+  readonly preset: string | undefined;
+  readonly precision: "auto" | "f32" | "bf16";
+  /** Whether the peer runs too. */
+  readonly peer: boolean;
+  readonly repetitions: number;
+  readonly warn: (message: string) => void;
 }
 
-const benchmarks: Readonly<Record<string, (repetitions: number) => Promise<BenchmarkLine>>> = {
+/** One file each, one line here. */
+const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkLine>>> = {
   "train-step": trainStep,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: "boolean" }, repetitions: { type: "string", default: "20" } },
-});
-const benchmark = benchmarks[positionals[0] ?? ""];
-if (benchmark === undefined) {
-  process.stderr.write(`tilth bench: which benchmark? One of: ${Object.keys(benchmarks).join(", ")}\n`);
-  process.exitCode = 2;
-} else {
-  const line = await benchmark(Math.max(1, Number(values.repetitions) || 20));
-  const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
-  process.stdout.write(
-    values.json
-      ? `${JSON.stringify(line)}\n`
-      : `${line.name}: ${line.config}: ${line.tokensPerSecond.toFixed(0)} tokens/s, ${percent(line.shareOfPeak)} of the measured peak, TypeScript ${percent(line.typescriptShare)}\n`,
-  );
+const usage =
+  "npm run bench -- <name> [--preset P] [--precision auto|f32|bf16] [--peer] [--repetitions N] [--json]; the peer's Python is $TILTH_PYTHON";
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean", default: false },
+      peer: { type: "boolean", default: false },
+      preset: { type: "string" },
+      precision: { type: "string", default: "auto" },
+      repetitions: { type: "string", default: "10" },
+    },
+  });
+  const [name = ""] = positionals;
+  const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+  if (benchmark === undefined) {
+    const guess = nearest(name, Object.keys(benchmarks));
+    throw new UsageError(`there is no benchmark "${name}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+      remedy: `Benchmarks: ${Object.keys(benchmarks).join(", ")}. Usage: ${usage}`,
+    });
+  }
+  const { precision } = values;
+  if (precision !== "auto" && precision !== "f32" && precision !== "bf16") {
+    throw new UsageError(`--precision is "${precision}", expected auto, f32 or bf16`);
+  }
+  const repetitions = Number(values.repetitions);
+  if (!Number.isInteger(repetitions) || repetitions < 1) {
+    throw new UsageError(`--repetitions is "${values.repetitions}", expected a whole number from 1`);
+  }
+  const warn = (message: string) => process.stderr.write(`tilth bench: ${message}\n`);
+  const line = await benchmark({ preset: values.preset, precision, peer: values.peer, repetitions, warn });
+  process.stdout.write(values.json ? `${JSON.stringify(line)}\n` : `${describe(line)}\n`);
+}
+
+function describe(line: BenchmarkLine): string {
+  const share = line.shareOfPeak === null ? "" : `, ${(line.shareOfPeak * 100).toFixed(1)} % of the measured peak`;
+  const beside =
+    line.peer === null || line.ratio === null
+      ? "no peer was run"
+      : `${line.peer.name} (${line.peer.version}, ${line.peer.setting}) ${line.peer.median.toPrecision(4)}: Tilth is ${line.ratio.toFixed(2)} times as fast`;
+  return `${line.name}: ${line.config}: ${line.tilth.median.toPrecision(4)} ${line.unit}${share}; ${beside}`;
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`tilth bench: ${messageOf(error)}\n`);
+  if (error instanceof TilthError && error.remedy) process.stderr.write(`  ${error.remedy}\n`);
+  process.exitCode = error instanceof TilthError ? error.exitCode : 1;
 }

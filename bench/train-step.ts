@@ -1,55 +1,83 @@
-/** One optimizer step of the quickstart's model on random tokens: tokens/s, share of the peak, TypeScript's share. */
+/** One optimizer step on random tokens, beside the same step in PyTorch: seconds, share of the peak, TypeScript's share. */
 import { createBackend } from "../src/engine/index.ts";
-import { Random } from "../src/foundation/index.ts";
+import { Random, UsageError } from "../src/foundation/index.ts";
 import { llama, llamaConfiguration } from "../src/models/index.ts";
 import { Trainer, trainingConfiguration } from "../src/training/index.ts";
-import type { BenchmarkLine } from "./main.ts";
+import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
+import type { BenchmarkOptions } from "./main.ts";
+import { startPeer } from "./peer.ts";
 
-const configuration = llamaConfiguration.parse({
-  vocabularySize: 4096,
-  width: 320,
-  layers: 8,
-  attentionHeads: 10,
-  keyValueHeads: 10,
-  headSize: 32,
-  mlpWidth: 864,
-  context: 256,
-});
+/** Llama sizes by name; lengths in tokens. */
+const presets = {
+  quickstart: { layers: 5, width: 192, attentionHeads: 6, vocabularySize: 4096, length: 256, sequences: 16 },
+  "10m": { layers: 8, width: 320, attentionHeads: 10, vocabularySize: 4096, length: 256, sequences: 8 },
+  "124m": { layers: 12, width: 768, attentionHeads: 12, vocabularySize: 50_304, length: 1024, sequences: 4 },
+  "350m": { layers: 24, width: 1024, attentionHeads: 16, vocabularySize: 32_000, length: 1024, sequences: 2 },
+} as const;
 
-/** Times `repetitions` steps after one that allocates. */
-export async function trainStep(repetitions: number): Promise<BenchmarkLine> {
-  const backend = await createBackend("cpu");
+export async function trainStep(options: BenchmarkOptions): Promise<BenchmarkLine> {
+  const name = options.preset ?? "10m";
+  const preset = Object.hasOwn(presets, name) ? presets[name as keyof typeof presets] : undefined;
+  if (preset === undefined) {
+    throw new UsageError(`there is no preset "${name}"`, { remedy: `Presets: ${Object.keys(presets).join(", ")}` });
+  }
+  const { length, sequences, ...sizes } = preset;
+  const configuration = llamaConfiguration.parse({ ...sizes, context: length });
+  const backend = await createBackend("cpu", { precision: options.precision });
   const peakFlops = backend.measurePeakFlops();
-  const [sequences, length] = [8, 256];
-  const training = trainingConfiguration.parse({ steps: 10_000, sequenceLength: length, batchSequences: sequences });
+  const training = trainingConfiguration.parse({
+    steps: 10_000,
+    sequenceLength: length,
+    batchSequences: sequences,
+    microBatchSequences: sequences,
+  });
   const trainer = new Trainer(backend, llama as never, configuration, training);
   const random = new Random(1);
   const tokens = Int32Array.from({ length: sequences * length }, () => random.below(configuration.vocabularySize));
   const batch = { sequences, length, tokens, targets: tokens, targetCount: tokens.length };
   await trainer.takeStepOn([batch]);
-  const seconds: number[] = [];
+  await trainer.takeStepOn([batch]);
   const kernelsBefore = backend.kernelSeconds();
-  for (let repetition = 0; repetition < repetitions; repetition++) {
+  let total = 0;
+  const step = async () => {
     const started = performance.now();
     await trainer.takeStepOn([batch]);
-    seconds.push((performance.now() - started) / 1000);
-  }
-  const kernelSeconds = backend.kernelSeconds() - kernelsBefore;
-  const total = seconds.reduce((sum, one) => sum + one, 0);
-  const sorted = [...seconds].sort((a, b) => a - b);
-  const median = sorted[sorted.length >> 1];
-  const line: BenchmarkLine = {
-    name: "train-step",
-    config: `llama ${(llama.dimensions(configuration).parameters / 1e6).toFixed(1)}M, ${sequences} × ${length}, f32, ${backend.description}`,
-    unit: "seconds a step",
-    tilth: { median, min: sorted[0] },
-    peer: null,
-    ratio: null,
-    tokensPerSecond: tokens.length / median,
-    shareOfPeak: (trainer.flopsPerToken() * tokens.length) / median / peakFlops,
-    typescriptShare: Math.max(0, 1 - kernelSeconds / total),
-    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    const seconds = (performance.now() - started) / 1000;
+    total += seconds;
+    return seconds;
   };
+  // What a user of PyTorch may choose: precision no higher than ours, compiled or not.
+  const precisions = backend.precision === "bf16" ? (["bf16", "f32"] as const) : (["f32"] as const);
+  const settings = precisions.flatMap((precision) =>
+    [false, true].map((compiled) => ({
+      setting: `${compiled ? "torch.compile" : "eager"}, ${precision === "bf16" ? "bf16 autocast" : "f32"}`,
+      start: () =>
+        startPeer("train_step.py", {
+          ...configuration,
+          length,
+          sequences,
+          threads: backend.threads,
+          precision,
+          compile: compiled,
+        }),
+    })),
+  );
+  const comparison = await compare(step, options.peer ? settings : [], options.repetitions, options.warn);
+  const { median } = comparison.tilth;
+  const line = lineOf(
+    comparison,
+    {
+      name: "train-step",
+      config: `${name}: Llama ${(llama.dimensions(configuration).parameters / 1e6).toFixed(1)}M, ${sequences} × ${length}, ${backend.description}`,
+      unit: "seconds a step",
+      peerName: "PyTorch",
+      shareOfPeak: (trainer.flopsPerToken() * tokens.length) / median / peakFlops,
+    },
+    {
+      tokensPerSecond: tokens.length / median,
+      typescriptShare: Math.max(0, 1 - (backend.kernelSeconds() - kernelsBefore) / total),
+    },
+  );
   trainer.dispose();
   backend.dispose();
   return line;

@@ -1,0 +1,101 @@
+"""PyTorch's side of `npm run bench -- train-step --peer`: a Llama's training step, timed on request.
+
+Reads one JSON line of sizes and settings on stdin, prints {"ready": ...} once the step is warm, then answers every line
+"step" with the seconds of one step and "end" with the peak memory. Pinned: torch 2.9 or later (torch.optim fused AdamW and
+scaled_dot_product_attention on the CPU).
+"""
+
+import json
+import resource
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, one):
+        super().__init__()
+        width, self.heads, self.size = one["width"], one["attentionHeads"], one["headSize"]
+        self.attention_norm = nn.RMSNorm(width, eps=1e-5)
+        self.qkv = nn.Linear(width, 3 * self.heads * self.size, bias=False)
+        self.out = nn.Linear(self.heads * self.size, width, bias=False)
+        self.mlp_norm = nn.RMSNorm(width, eps=1e-5)
+        self.gate_up = nn.Linear(width, 2 * one["mlpWidth"], bias=False)
+        self.down = nn.Linear(one["mlpWidth"], width, bias=False)
+
+    def forward(self, x, cos, sin):
+        batch, length, _ = x.shape
+        q, k, v = (
+            part.view(batch, length, self.heads, self.size).transpose(1, 2)
+            for part in self.qkv(self.attention_norm(x)).chunk(3, dim=-1)
+        )
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
+        gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
+        return x + self.down(F.silu(gate) * up)
+
+
+def rotate(x, cos, sin):
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
+
+
+class Llama(nn.Module):
+    def __init__(self, one):
+        super().__init__()
+        self.embedding = nn.Embedding(one["vocabularySize"], one["width"])
+        self.blocks = nn.ModuleList(Block(one) for _ in range(one["layers"]))
+        self.norm = nn.RMSNorm(one["width"], eps=1e-5)
+        half = one["headSize"] // 2
+        angles = torch.arange(one["length"])[:, None] * 10000.0 ** (-torch.arange(half) / half)
+        self.register_buffer("cos", angles.cos())
+        self.register_buffer("sin", angles.sin())
+        for weight in self.parameters():
+            if weight.dim() > 1:
+                nn.init.normal_(weight, std=0.02)
+
+    def forward(self, tokens, targets):
+        x = self.embedding(tokens)
+        for block in self.blocks:
+            x = block(x, self.cos, self.sin)
+        logits = F.linear(self.norm(x), self.embedding.weight)
+        return F.cross_entropy(logits.view(-1, logits.shape[-1]).float(), targets.view(-1))
+
+
+def main():
+    one = json.loads(sys.stdin.readline())
+    torch.set_num_threads(one["threads"])
+    torch.set_float32_matmul_precision(one.get("float32Precision", "highest"))
+    torch.manual_seed(1)
+    model = Llama(one)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+    forward = torch.compile(model) if one["compile"] else model
+    shape = (one["sequences"], one["length"])
+    tokens = torch.randint(one["vocabularySize"], shape)
+    targets = torch.randint(one["vocabularySize"], shape)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=one["precision"] == "bf16"):
+            loss = forward(tokens, targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    for _ in range(3):
+        step()
+    print(json.dumps({"ready": True, "version": f"torch {torch.__version__}"}), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "end":
+            break
+        started = time.perf_counter()
+        step()
+        print(json.dumps({"seconds": time.perf_counter() - started}), flush=True)
+    print(json.dumps({"peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
+
+
+main()

@@ -7,6 +7,7 @@
 
 #include "pool.h"
 #include "tile.h"
+#include "transpose.h"
 
 namespace {
 
@@ -39,8 +40,16 @@ inline Range visible(const Shape& shape, const Inputs& in, int64_t sequence, int
 
 // Transposes BK rows of D into [D][BK]; rows past `count` are zero.
 void packTransposed(const float* from, int64_t stride, int64_t count, int64_t headSize, float* to) {
-  for (int64_t j = 0; j < BK; j++)
-    for (int64_t d = 0; d < headSize; d++) to[d * BK + j] = j < count ? from[j * stride + d] : 0.0f;
+  alignas(64) static const float zeros[8] = {};
+  const int64_t whole = headSize / 8 * 8;
+  for (int64_t j = 0; j < BK; j += 8)
+    for (int64_t d = 0; d < whole; d += 8) {
+      const float* rows[8];
+      for (int l = 0; l < 8; l++) rows[l] = j + l < count ? from + (j + l) * stride + d : zeros;
+      transposeEight(rows, to + d * BK + j, BK);
+    }
+  for (int64_t d = whole; d < headSize; d++)
+    for (int64_t j = 0; j < BK; j++) to[d * BK + j] = j < count ? from[j * stride + d] : 0.0f;
 }
 
 int64_t tilesOf(int64_t keys) { return (keys + BK - 1) / BK; }
@@ -95,7 +104,7 @@ void softmaxRow(float* scores, Range inside, float scale, float& rowMaximum, flo
     store(scores + j, weight);
     sum += weight;
   }
-  float correction = rowMaximum == -INFINITY ? 0.0f : std::exp(rowMaximum - next);
+  float correction = rowMaximum == next ? 1.0f : exponential(broadcast(rowMaximum - next))[0];
   rowSum = rowSum * correction + sumOf(sum);
   rowMaximum = next;
   if (correction != 1.0f)

@@ -1,5 +1,5 @@
 // Output head and softmax cross-entropy in one. x [tokens, width], weight [vocabulary, width], targets i32 [tokens] (negative:
-// ignored), losses [tokens]; optional gradients of Σ losses. Tokens go in blocks whose logits take some 16 MB at most; inside a
+// ignored), losses [tokens]; optional gradients of Σ losses. Tokens go in blocks whose logits take some 4 MB at most; inside a
 // block the vocabulary goes in chunks, with running maxima and sums, and the gradients come from the same logits.
 // Bound: FMA units; 2·tokens·vocabulary·width FLOPs, 6 with gradients. Returns the first bad target's position + 1, or 0.
 #include <algorithm>
@@ -13,7 +13,7 @@ using namespace tilth;
 namespace {
 
 constexpr int64_t kChunk = 2048;                   // columns of logits that are reduced while still in cache
-constexpr int64_t kLogitBytes = int64_t{16} << 20;  // of one block of tokens
+constexpr int64_t kLogitBytes = int64_t{4} << 20;  // of one block of tokens
 
 struct Rows {
   float* maxima;

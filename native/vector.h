@@ -45,21 +45,37 @@ static inline Vector select(IntegerVector mask, Vector yes, Vector no) {
 
 static inline Vector maximum(Vector a, Vector b) { return select(a > b, a, b); }
 
-// Sum of the lanes in a fixed tree order.
+// The lanes `half` further on, for reductions in a fixed tree order.
+template <int HALF>
+static inline Vector upperLanes(Vector value) {
+#if defined(__AVX512F__)
+  if constexpr (HALF == 8) return __builtin_shufflevector(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  if constexpr (HALF == 4) return __builtin_shufflevector(value, value, 4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15);
+  if constexpr (HALF == 2) return __builtin_shufflevector(value, value, 2, 3, 0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return __builtin_shufflevector(value, value, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif defined(__AVX2__)
+  if constexpr (HALF == 4) return __builtin_shufflevector(value, value, 4, 5, 6, 7, 0, 1, 2, 3);
+  if constexpr (HALF == 2) return __builtin_shufflevector(value, value, 2, 3, 0, 1, 4, 5, 6, 7);
+  return __builtin_shufflevector(value, value, 1, 0, 2, 3, 4, 5, 6, 7);
+#else
+  if constexpr (HALF == 2) return __builtin_shufflevector(value, value, 2, 3, 0, 1);
+  return __builtin_shufflevector(value, value, 1, 0, 2, 3);
+#endif
+}
+
 static inline float sumOf(Vector value) {
-  float lanes[W];
-  store(lanes, value);
-  for (int half = W / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-  return lanes[0];
+  if constexpr (W == 16) value += upperLanes<8>(value);
+  if constexpr (W >= 8) value += upperLanes<4>(value);
+  value += upperLanes<2>(value);
+  value += upperLanes<1>(value);
+  return value[0];
 }
 
 static inline float maximumOf(Vector value) {
-  float lanes[W];
-  store(lanes, value);
-  float result = lanes[0];
-  for (int i = 1; i < W; i++) result = lanes[i] > result ? lanes[i] : result;
-  return result;
+  if constexpr (W == 16) value = maximum(value, upperLanes<8>(value));
+  if constexpr (W >= 8) value = maximum(value, upperLanes<4>(value));
+  value = maximum(value, upperLanes<2>(value));
+  return maximum(value, upperLanes<1>(value))[0];
 }
 
 // e^x, relative error below 2e-7; exactly 0 below −87.3 (also for −∞). Arguments above 88.7 are clamped; NaN stays NaN.

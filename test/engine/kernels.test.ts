@@ -1,0 +1,359 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
+import { type Backend, createBackend, type Kernels, type Precision, type Tensor } from "../../src/engine/index.ts";
+import { elementsOf, relativeDifference, Workbench } from "../support/workbench.ts";
+
+/** One call of a kernel: makes its inputs on the bench, runs it, returns what it wrote. */
+interface Case {
+  readonly kernel: keyof Kernels;
+  readonly name: string;
+  /** Largest difference allowed, as a share of the largest value; the reference sums in f64. */
+  readonly tolerance: number;
+  run(bench: Workbench, kernels: Kernels): Tensor[];
+}
+
+const lengths = [1, 7, 17, 63, 65, 129];
+const cases: Case[] = [];
+const add = (kernel: keyof Kernels, name: string, tolerance: number, run: Case["run"]) =>
+  cases.push({ kernel, name, tolerance, run });
+
+for (const count of [1, 17, 65, 40_001]) {
+  add("fill", `${count}`, 0, (bench, kernels) => {
+    const out = bench.empty([count]);
+    kernels.fill(out, -2.5);
+    return [out];
+  });
+  add("add", `${count}, into an operand too`, 0, (bench, kernels) => {
+    const [a, b, out] = [bench.normal([count]), bench.normal([count]), bench.empty([count])];
+    kernels.add(out, a, b);
+    kernels.add(a, a, b);
+    return [out, a];
+  });
+  add("scale", `${count}`, 1e-7, (bench, kernels) => {
+    const [x, out] = [bench.normal([count]), bench.empty([count])];
+    kernels.scale(out, x, 1 / 3);
+    kernels.scale(x, x, -7);
+    return [out, x];
+  });
+  add("sum", `${count}`, 1e-6, (bench, kernels) => {
+    const out = bench.empty([1]);
+    kernels.sum(out, bench.normal([count]));
+    return [out];
+  });
+  add("norm", `${count}`, 1e-6, (bench, kernels) => {
+    const out = bench.empty([1]);
+    kernels.norm(out, bench.normal([count], 1e15));
+    return [out];
+  });
+  for (const norm of [0.5, 3]) {
+    add("adamW", `${count}, gradient norm ${norm}`, 1e-6, (bench, kernels) => {
+      const [parameters, gradients, firstMoment] = [1, 2, 3].map(() => bench.normal([count]));
+      const secondMoment = bench.normal([count]);
+      kernels.fill(secondMoment, 0.3);
+      const gradientNorm = bench.values(Float32Array.of(norm));
+      const common = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
+      kernels.adamW(
+        { parameters, gradients, firstMoment, secondMoment, gradientNorm },
+        { ...common, weightDecay: 0.1, step: 3, maximumNorm: 1 },
+      );
+      return [parameters, firstMoment, secondMoment];
+    });
+  }
+}
+
+for (const rows of lengths) {
+  const width = lengths[(lengths.indexOf(rows) * 5 + 3) % lengths.length];
+  add("copy", `${rows} × ${width}, strides on both sides`, 0, (bench, kernels) => {
+    const [to, from] = [bench.strided(rows, width, 3), bench.strided(rows, width, 5)];
+    kernels.copy(to, from);
+    return [to];
+  });
+  for (const withDelta of [false, true]) {
+    add("rmsNorm", `${rows} × ${width}, ${withDelta ? "with" : "without"} a residual`, 1e-5, (bench, kernels) => {
+      const [x, delta, weight] = [bench.normal([rows, width]), bench.normal([rows, width]), bench.normal([width])];
+      const [out, sum, inverseRms] = [bench.empty([rows, width]), bench.empty([rows, width]), bench.empty([rows])];
+      kernels.rmsNorm({ out, inverseRms, x, weight, epsilon: 1e-5, ...(withDelta ? { delta, sum } : {}) });
+      return withDelta ? [out, inverseRms, sum] : [out, inverseRms];
+    });
+    add("rmsNormBackward", `${rows} × ${width}, residual ${withDelta}`, 2e-5, (bench, kernels) => {
+      const [x, gradient, residualGradient] = [1, 2, 3].map(() => bench.normal([rows, width]));
+      const [weight, weightGradient] = [bench.normal([width]), bench.normal([width])];
+      const [out, inverseRms, xGradient] = [
+        bench.empty([rows, width]),
+        bench.empty([rows]),
+        bench.empty([rows, width]),
+      ];
+      kernels.rmsNorm({ out, inverseRms, x, weight, epsilon: 1e-5 });
+      kernels.rmsNormBackward({
+        ...{ xGradient, weightGradient, gradient, x, weight, inverseRms },
+        ...(withDelta ? { residualGradient } : {}),
+      });
+      return [xGradient, weightGradient];
+    });
+  }
+  add("swiglu", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
+    const out = bench.empty([rows, width]);
+    kernels.swiglu(out, bench.normal([rows, 2 * width], 5));
+    return [out];
+  });
+  add("swigluBackward", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
+    const out = bench.empty([rows, 2 * width]);
+    kernels.swigluBackward(out, bench.normal([rows, width]), bench.normal([rows, 2 * width], 5));
+    return [out];
+  });
+  const vocabulary = 11;
+  add("embedding", `${rows} ids × ${width}`, 0, (bench, kernels) => {
+    const out = bench.empty([rows, width]);
+    kernels.embedding(
+      out,
+      bench.normal([vocabulary, width]),
+      bench.values(Int32Array.from(bench.below(vocabulary, rows))),
+    );
+    return [out];
+  });
+  add("embeddingBackward", `${rows} ids × ${width}`, 1e-6, (bench, kernels) => {
+    const out = bench.normal([vocabulary, width]);
+    kernels.embeddingBackward(
+      out,
+      bench.normal([rows, width]),
+      bench.values(Int32Array.from(bench.below(vocabulary, rows))),
+    );
+    return [out];
+  });
+  for (const inverse of [false, true]) {
+    add("rope", `${rows} tokens, ${inverse ? "back" : "forth"}, strides, further columns`, 1e-6, (bench, kernels) => {
+      const [heads, headSize] = [3, [2, 14, 32, 80][rows % 4]];
+      const table = bench.normal([20, headSize]);
+      const positions = bench.values(Int32Array.from(bench.below(20, rows)));
+      const [x, out] = [bench.strided(rows, heads * headSize + 5, 2), bench.strided(rows, heads * headSize + 5, 7)];
+      kernels.rope(out, x, table, positions, heads, headSize, inverse);
+      kernels.rope(x, x, table, positions, heads, headSize, inverse);
+      return [out, x];
+    });
+  }
+}
+
+for (const [m, n, k] of [
+  ...lengths.map((one, i) => [one, lengths[(i + 2) % 6], lengths[(i + 5) % 6]]),
+  ...[
+    [129, 65, 300],
+    [3, 129, 520],
+    [40, 1030, 7],
+    [300, 33, 1025],
+  ],
+]) {
+  for (const [transposeA, transposeB] of [
+    [false, false],
+    [false, true],
+    [true, false],
+    [true, true],
+  ]) {
+    for (const accumulate of [false, true]) {
+      const name = `${m} × ${n} × ${k}${transposeA ? ", Aᵀ" : ""}${transposeB ? ", Bᵀ" : ""}${accumulate ? ", added" : ""}, strides`;
+      add("matmul", name, 2e-6, (bench, kernels) => {
+        const a = transposeA ? bench.strided(k, m, 3) : bench.strided(m, k, 3);
+        const b = transposeB ? bench.strided(n, k, 1) : bench.strided(k, n, 1);
+        const out = bench.strided(m, n, 2);
+        kernels.matmul(out, a, b, { transposeA, transposeB, accumulate });
+        return [out];
+      });
+    }
+  }
+}
+
+/** Sequences, queries, keys, heads, key/value heads, head size, causal, document mask. */
+const attentions: readonly [number, number, number, number, number, number, boolean, boolean][] = [
+  [1, 1, 1, 1, 1, 2, true, false],
+  [2, 7, 7, 2, 1, 32, true, true],
+  [1, 17, 65, 4, 2, 64, true, false],
+  [3, 63, 63, 2, 2, 80, false, true],
+  [1, 65, 65, 3, 1, 128, true, true],
+  [2, 129, 129, 2, 1, 32, true, true],
+  [1, 129, 129, 1, 1, 17, false, false],
+  [1, 1, 129, 4, 2, 64, true, false],
+  [2, 3, 70, 2, 2, 33, true, false],
+];
+for (const [sequences, queryLength, keyLength, heads, keyValueHeads, headSize, causal, mask] of attentions) {
+  const name = `${sequences} × ${queryLength}/${keyLength}, ${heads}/${keyValueHeads} heads of ${headSize}${causal ? ", causal" : ""}${mask ? ", documents" : ""}`;
+  const make = (bench: Workbench, kernels: Kernels) => {
+    const scale = 1 / Math.sqrt(headSize);
+    const shape = { sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal };
+    const [tokens, keys] = [sequences * queryLength, sequences * keyLength];
+    const query = bench.strided(tokens, heads * headSize, 5);
+    const [key, value] = [1, 2].map(() => bench.strided(keys, keyValueHeads * headSize, 3));
+    const [out, logSumExp] = [bench.empty([tokens, heads * headSize]), bench.empty([heads, tokens])];
+    // Ranges of all kinds, some of them empty.
+    const from = bench.below(queryLength + 1, tokens).map((one, i) => (i % 5 === 0 ? one : Math.floor(one / 3)));
+    const to = bench.below(keyLength + 1, tokens).map((one, i) => (i % 3 === 0 ? one : keyLength));
+    const [visibleFrom, visibleTo] = [from, to].map((one) => bench.values(Int32Array.from(one)));
+    const tensors = { query, key, value, out, logSumExp, ...(mask ? { visibleFrom, visibleTo } : {}) };
+    kernels.attention(tensors, shape);
+    return { tensors, shape, tokens, keys };
+  };
+  add("attention", name, 2e-6, (bench, kernels) => {
+    const { tensors } = make(bench, kernels);
+    return [tensors.out, tensors.logSumExp];
+  });
+  add("attentionBackward", name, 5e-6, (bench, kernels) => {
+    const { tensors, shape, tokens, keys } = make(bench, kernels);
+    const gradient = bench.strided(tokens, heads * headSize, 1);
+    const queryGradient = bench.strided(tokens, heads * headSize, 2);
+    const [keyGradient, valueGradient] = [1, 2].map(() => bench.strided(keys, keyValueHeads * headSize, 4));
+    kernels.attentionBackward({ ...tensors, gradient, queryGradient, keyGradient, valueGradient }, shape);
+    return [queryGradient, keyGradient, valueGradient];
+  });
+}
+
+for (const [tokens, width, vocabulary] of [
+  [1, 7, 17],
+  [17, 65, 129],
+  [65, 33, 5003],
+  [129, 17, 2049],
+]) {
+  for (const withGradients of [false, true]) {
+    const name = `${tokens} × ${width} × ${vocabulary}${withGradients ? ", gradients" : ""}`;
+    add("headCrossEntropy", name, 5e-6, (bench, kernels) => {
+      const [x, weight] = [bench.normal([tokens, width]), bench.normal([vocabulary, width])];
+      const targets = bench.values(
+        Int32Array.from(bench.below(vocabulary, tokens), (one, i) => (i % 4 === 3 ? -1 : one)),
+      );
+      const losses = bench.empty([tokens]);
+      const [xGradient, weightGradient] = [bench.empty([tokens, width]), bench.empty([vocabulary, width])];
+      kernels.headCrossEntropy({ losses, x, weight, targets, ...(withGradients ? { xGradient, weightGradient } : {}) });
+      return withGradients ? [losses, xGradient, weightGradient] : [losses];
+    });
+  }
+}
+
+for (const [rows, width] of [
+  [1, 1],
+  [7, 63],
+  [65, 17],
+  [129, 129],
+]) {
+  // Five iterations multiply what is small by up to 480: rounding too.
+  add("muon", `${rows} × ${width}`, 2e-4, (bench, kernels) => {
+    const [parameters, gradients, momentum] = [1, 2, 3].map(() => bench.normal([rows, width]));
+    const gradientNorm = bench.values(Float32Array.of(2));
+    const settings = { learningRate: 0.1, momentum: 0.95, weightDecay: 0.1, scale: 2, maximumNorm: 1 };
+    kernels.muon({ parameters, gradients, momentum, gradientNorm }, settings);
+    return [parameters, momentum];
+  });
+}
+
+async function results(backend: Backend, one: Case, seed: number): Promise<Float32Array[]> {
+  const outputs = one.run(new Workbench(backend, seed), backend.kernels);
+  return Promise.all(outputs.map((output) => elementsOf(backend, output)));
+}
+
+async function nativeBackend(level: string, threads: number, precision: Precision = "f32"): Promise<Backend> {
+  process.env.TILTH_ISA = level;
+  try {
+    return await createBackend("cpu", { threads, precision });
+  } finally {
+    delete process.env.TILTH_ISA;
+  }
+}
+
+/** Results that may depend on the number of threads: sums over tokens or over a whole tensor. */
+const summedByThread: readonly (keyof Kernels)[] = ["sum", "norm", "rmsNormBackward"];
+
+it("every kernel of the contract has cases", async () => {
+  const reference = await createBackend("reference");
+  expect(new Set(cases.map(({ kernel }) => kernel))).toEqual(new Set(Object.keys(reference.kernels)));
+});
+
+describe.each(supportedLevels())("native kernels on %s", (level) => {
+  let backends: Backend[];
+  let reference: Backend;
+  beforeAll(async () => {
+    reference = await createBackend("reference");
+    backends = [];
+    for (const threads of [1, 2, 3]) backends.push(await nativeBackend(level, threads));
+  });
+  afterAll(() => {
+    for (const backend of backends) backend.dispose();
+  });
+
+  it.each(cases.map((one) => [`${one.kernel}: ${one.name}`, one] as const))(
+    "are the reference's, the same on any number of threads: %s",
+    async (_name, one) => {
+      const expected = await results(reference, one, 11);
+      const first = await results(backends[0], one, 11);
+      first.forEach((actual, i) => {
+        const difference = relativeDifference(actual, expected[i]);
+        expect(difference, `output ${i}`).toBeLessThanOrEqual(one.tolerance);
+      });
+      for (const backend of backends) {
+        const [again, twice] = [await results(backend, one, 11), await results(backend, one, 11)];
+        expect(again).toEqual(twice);
+        if (summedByThread.includes(one.kernel)) {
+          again.forEach((actual, i) => {
+            expect(relativeDifference(actual, expected[i])).toBeLessThanOrEqual(one.tolerance);
+          });
+        } else {
+          expect(again).toEqual(first);
+        }
+      }
+    },
+  );
+
+  it("leave everything as it is where the gradient norm is not finite", async () => {
+    for (const norm of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      for (const backend of [reference, backends[1]]) {
+        const bench = new Workbench(backend, 5);
+        const [parameters, gradients, momentum, secondMoment] = [1, 2, 3, 4].map(() => bench.normal([9, 7]));
+        const gradientNorm = bench.values(Float32Array.of(norm));
+        const kept = [parameters, momentum, secondMoment];
+        const before = await Promise.all(kept.map((tensor) => backend.read(tensor)));
+        const common = { learningRate: 0.1, weightDecay: 0.1, maximumNorm: 1 };
+        backend.kernels.muon(
+          { parameters, gradients, momentum, gradientNorm },
+          { ...common, momentum: 0.95, scale: 1 },
+        );
+        backend.kernels.adamW(
+          { parameters, gradients, firstMoment: momentum, secondMoment, gradientNorm },
+          { ...common, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, step: 1 },
+        );
+        expect(await Promise.all(kept.map((tensor) => backend.read(tensor)))).toEqual(before);
+      }
+    }
+  });
+
+  it("refuse ids, targets and positions outside their range, naming the token", () => {
+    const { backend, kernels } = { backend: backends[1], kernels: backends[1].kernels };
+    const bench = new Workbench(backend, 5);
+    const table = bench.normal([5, 8]);
+    const ids = bench.values(Int32Array.of(0, 4, 5));
+    const rows = bench.normal([3, 8]);
+    expect(() => kernels.embedding(rows, table, ids)).toThrow(/token 2 .*vocabulary of 5/);
+    expect(() => kernels.embeddingBackward(table, rows, ids)).toThrow(/token 2 .*vocabulary of 5/);
+    expect(() => kernels.headCrossEntropy({ losses: bench.empty([3]), x: rows, weight: table, targets: ids })).toThrow(
+      /token 2 .*vocabulary of 5/,
+    );
+    expect(() => kernels.rope(rows, rows, table, ids, 1, 8, false)).toThrow(/token 2 .*table of 5/);
+    expect(() => kernels.matmul(rows, rows, rows, {})).toThrow(/inner lengths 8 and 3/);
+  });
+});
+
+describe.runIf(supportedLevels().includes("avx512bf16"))("bf16 products (skipped without AVX512-BF16)", () => {
+  const rounded = new Set<keyof Kernels>(["matmul", "headCrossEntropy", "muon"]);
+  // A handful of rows is multiplied in f32: memory bounds it, and more digits do no harm.
+  const several = cases.filter(({ kernel, name }) => rounded.has(kernel) && !/^[1-4] × /.test(name));
+  it.each(several.map((one) => [`${one.kernel}: ${one.name}`, one] as const))(
+    "are the reference's with operands rounded to bf16: %s",
+    async (_name, one) => {
+      const reference = await createBackend("reference", { precision: "bf16" });
+      const backends = [await nativeBackend("avx512bf16", 1, "bf16"), await nativeBackend("avx512bf16", 3, "bf16")];
+      const expected = await results(reference, one, 11);
+      const [actual, threaded] = [await results(backends[0], one, 11), await results(backends[1], one, 11)];
+      // Where a rounded number is computed from another, one digit of bf16 may fall the other way: 2⁻⁸.
+      const tolerance = one.kernel === "matmul" ? one.tolerance : one.kernel === "muon" ? 5e-2 : 5e-3;
+      actual.forEach((output, i) => {
+        expect(relativeDifference(output, expected[i]), `output ${i}`).toBeLessThanOrEqual(tolerance);
+      });
+      expect(threaded).toEqual(actual);
+      for (const backend of backends) backend.dispose();
+    },
+  );
+});

@@ -71,3 +71,9 @@ export function relativeDifference(actual: Float32Array, expected: Float32Array)
   }
   return difference / size;
 }
+
+/** Whether two lists of outputs agree bit for bit. */
+export function sameBits(one: readonly Float32Array[], other: readonly Float32Array[]): boolean {
+  const bytes = (data: Float32Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return one.length === other.length && one.every((data, i) => bytes(data).equals(bytes(other[i])));
+}

@@ -1,44 +1,75 @@
-import { resolve } from "node:path";
-import { buildCorpus, type CorpusSource, openDocumentStore } from "../corpus/index.ts";
+import { join, resolve } from "node:path";
+import {
+  buildCorpus,
+  type CorpusSource,
+  corpusReport,
+  type DocumentStore,
+  documentStory,
+  openDocumentStore,
+  renderReport,
+  renderSample,
+  renderStory,
+  reportNames,
+  sampleDocuments,
+  writeCorpusReport,
+} from "../corpus/index.ts";
 import { UsageError } from "../foundation/index.ts";
 import type { Command, CommandInput } from "./command.ts";
-import { formatBytes, interruptSignal, progressLine } from "./terminal.ts";
+import { formatBytes, interruptSignal, progressLine, say } from "./terminal.ts";
 
-/** `tilth data build|report|why` */
+const actions: Readonly<Record<string, (input: CommandInput, subject: string | undefined) => Promise<void>>> = {
+  build: (input) => build(input),
+  report: (input) => report(input),
+  why: (input, subject) => {
+    if (subject === undefined) throw new UsageError("which document? Give the first digits of its id, or its path.");
+    return why(input, subject);
+  },
+  sample: (input) => sample(input),
+};
+
+/** `tilth data build|report|why|sample` */
 export const data: Command = {
-  summary: "build a corpus, report on it, explain a document",
-  usage: "build|report|why [id] --corpus <folder> [options]",
+  summary: "build a corpus, report on it, explain a document, look at some",
+  usage: "build|report|why <id or path>|sample --corpus <folder> [options]",
   options: {
     corpus: { describe: "folder of the document store", placeholder: "folder", initial: "corpus" },
-    npm: { describe: "read the packages of a node_modules folder (repeatable)", placeholder: "folder", multiple: true },
+    npm: {
+      describe: "build: read the packages of a node_modules folder (repeatable)",
+      placeholder: "folder",
+      multiple: true,
+    },
     folder: {
-      describe: "read text, Markdown and code below a folder (repeatable)",
+      describe: "build: read text, Markdown and code below a folder (repeatable)",
       placeholder: "folder",
       multiple: true,
     },
     accept: {
-      describe: "licence decisions that may train (repeatable): allow, attribute, review",
+      describe: "build: licence decisions that may train (repeatable): allow, attribute, review",
       placeholder: "decision",
       multiple: true,
     },
+    out: { describe: `report: also write ${reportNames.join(", ")} there`, placeholder: "folder" },
+    kept: { describe: "sample: only kept documents" },
+    rejected: { describe: "sample: only rejected documents" },
+    reason: { describe: "sample: only those rejected for a reason that contains this", placeholder: "text" },
+    count: { describe: "sample: documents to show", placeholder: "number", initial: "5" },
+    seed: { describe: "sample: another seed shows others", placeholder: "number", initial: "1" },
     json: { describe: "print JSON" },
   },
   examples: [
     "tilth data build --npm node_modules --corpus corpus",
-    "tilth data report --corpus corpus",
+    "tilth data report --corpus corpus --out report",
     "tilth data why 3f9a12 --corpus corpus",
+    "tilth data sample --corpus corpus --rejected --reason gopher",
   ],
   async run(input) {
-    const [action, subject] = input.positionals;
-    if (action === "build") return build(input);
-    if (action === "report") return report(input);
-    if (action === "why") {
-      if (subject === undefined) throw new UsageError("which document? Give the first digits of its id.");
-      return why(input, subject);
+    const [action = "", subject] = input.positionals;
+    if (!Object.hasOwn(actions, action)) {
+      throw new UsageError(`tilth data ${action}: expected ${Object.keys(actions).join(", ")}`, {
+        remedy: "See: tilth data --help",
+      });
     }
-    throw new UsageError(`tilth data ${action ?? ""}: expected build, report or why`, {
-      remedy: "See: tilth data --help",
-    });
+    await actions[action](input, subject);
   },
 };
 
@@ -67,82 +98,40 @@ async function build(input: CommandInput): Promise<void> {
   );
 }
 
-const reportQueries = {
-  "rejected for":
-    "SELECT reason AS name, count(*) AS documents, sum(bytes) AS bytes FROM documents WHERE NOT kept GROUP BY ALL ORDER BY documents DESC, name",
-  "kept, by kind":
-    "SELECT kind AS name, count(*) AS documents, sum(bytes) AS bytes FROM documents WHERE kept GROUP BY ALL ORDER BY bytes DESC, name",
-  "kept, by licence":
-    "SELECT licence || ' (' || licence_decision || ')' AS name, count(*) AS documents, sum(bytes) AS bytes FROM documents WHERE kept GROUP BY ALL ORDER BY bytes DESC, name",
-  "kept, by language":
-    "SELECT language AS name, count(*) AS documents, sum(bytes) AS bytes FROM documents WHERE kept GROUP BY ALL ORDER BY bytes DESC, name",
-  "kept, by split":
-    "SELECT split AS name, count(*) AS documents, sum(bytes) AS bytes FROM documents WHERE kept GROUP BY ALL ORDER BY name",
-  "kept, largest sources":
-    "SELECT source AS name, count(*) AS documents, sum(bytes) AS bytes FROM documents WHERE kept GROUP BY ALL ORDER BY bytes DESC, name LIMIT 20",
-} as const;
-
-async function report(input: CommandInput): Promise<void> {
+async function withStore(input: CommandInput, work: (store: DocumentStore) => Promise<string>): Promise<void> {
   const store = await openDocumentStore(resolve(input.text("corpus")!));
   try {
-    const sections: Record<string, { name: string; documents: number; bytes: number }[]> = {};
-    for (const [title, sql] of Object.entries(reportQueries)) {
-      sections[title] = (await store.query(sql)).map((row) => ({
-        name: String(row.name),
-        documents: Number(row.documents),
-        bytes: Number(row.bytes),
-      }));
-    }
-    if (input.flag("json")) {
-      process.stdout.write(
-        `${JSON.stringify({ counts: store.manifest.counts, skipped: store.manifest.skipped, ...sections })}\n`,
-      );
-      return;
-    }
-    const { counts } = store.manifest;
-    const lines = [
-      `${counts.documents} documents (${formatBytes(counts.bytes)}), ${counts.kept} kept (${formatBytes(counts.keptBytes)})`,
-    ];
-    for (const [title, rows] of Object.entries(sections)) {
-      lines.push("", title);
-      for (const { name, documents, bytes } of rows) {
-        lines.push(`  ${String(documents).padStart(7)} documents ${formatBytes(bytes).padStart(8)}  ${name}`);
-      }
-    }
-    lines.push("", "Not measured by this version: toxicity, personal data, coverage of evaluation sets.", "");
-    process.stdout.write(lines.join("\n"));
+    process.stdout.write(await work(store));
   } finally {
     store.close();
   }
 }
 
+async function report(input: CommandInput): Promise<void> {
+  const out = input.text("out");
+  await withStore(input, async (store) => {
+    const figures = out === undefined ? await corpusReport(store) : await writeCorpusReport(store, resolve(out));
+    if (out !== undefined) say(`Wrote ${reportNames.map((name) => join(resolve(out), name)).join(", ")}`);
+    return input.flag("json") ? `${JSON.stringify(figures)}\n` : renderReport(figures);
+  });
+}
+
 async function why(input: CommandInput, subject: string): Promise<void> {
-  const store = await openDocumentStore(resolve(input.text("corpus")!));
-  try {
-    const row = await store.row(subject);
-    if (input.flag("json")) {
-      process.stdout.write(`${JSON.stringify(row)}\n`);
-      return;
-    }
-    const { licence } = row;
-    process.stdout.write(
-      [
-        `Document   ${row.id}: ${row.source}, ${row.path} (${row.kind}, ${row.bytes} bytes)`,
-        `Verdict    ${row.kept ? `kept, in ${row.split}` : "rejected"}`,
-        ...row.rejections.map(
-          ({ stage, rule, value, expected }) =>
-            `  against  ${stage}: ${rule}${value === undefined ? "" : ` is ${value}`}${expected === undefined ? "" : `, expected ${expected}`}`,
-        ),
-        `Licence    ${licence.expression}: ${row.licenceDecision}, by ${row.licenceRule}`,
-        `  evidence ${licence.evidence} (confidence ${licence.confidence})`,
-        `Language   ${row.language} (score ${row.languageScore.toFixed(3)})`,
-        `Duplicates cluster ${row.cluster} of ${row.clusterSize}: ${row.clusterReason || "no duplicates"}`,
-        "Measures",
-        ...Object.entries(row.measures).map(([name, value]) => `  ${name.padEnd(44)} ${Number(value.toPrecision(5))}`),
-        "",
-      ].join("\n"),
-    );
-  } finally {
-    store.close();
-  }
+  await withStore(input, async (store) => {
+    const story = await documentStory(store, subject);
+    return input.flag("json") ? `${JSON.stringify(story)}\n` : renderStory(story);
+  });
+}
+
+async function sample(input: CommandInput): Promise<void> {
+  const [kept, rejected] = [input.flag("kept"), input.flag("rejected")];
+  await withStore(input, async (store) => {
+    const documents = await sampleDocuments(store, {
+      count: input.number("count", { minimum: 1, maximum: 10_000, whole: true }) ?? 5,
+      seed: input.number("seed", { minimum: 0, maximum: 2 ** 31, whole: true }) ?? 1,
+      kept: kept === rejected ? undefined : kept,
+      reason: input.text("reason"),
+    });
+    return input.flag("json") ? `${JSON.stringify(documents)}\n` : renderSample(documents, 12);
+  });
 }

@@ -19,7 +19,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./init.ts")).init,
   },
   data: {
-    summary: "build: curate a corpus; report: what is in it; why: what decided about one document",
+    summary: "build: curate a corpus; report: what is in it; why: what decided about one document; sample",
     load: async () => (await import("./data.ts")).data,
   },
   tokenizer: {

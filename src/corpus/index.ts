@@ -12,6 +12,22 @@ export type {
 export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
 export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
 export { type CorpusSource, corpusSource } from "./readers/index.ts";
+export {
+  type CorpusReport,
+  corpusReport,
+  type DocumentStory,
+  documentStory,
+  renderAttribution,
+  renderReport,
+  renderReportHtml,
+  renderReportMarkdown,
+  renderSample,
+  renderStory,
+  reportNames,
+  type SampleOptions,
+  sampleDocuments,
+  writeCorpusReport,
+} from "./report/index.ts";
 export { type CorpusSettings, type CorpusSettingsInput, corpusSettings, corpusSources } from "./settings.ts";
 export {
   type CorpusCounts,

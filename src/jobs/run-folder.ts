@@ -28,7 +28,7 @@ export const placesOf = (runFolder: string) => ({
   corpus: join(runFolder, "corpus"),
   shards: join(runFolder, "shards"),
   card: join(runFolder, "card.md"),
-  report: join(runFolder, "data-report.json"),
+  report: join(runFolder, "report"),
   log: join(runFolder, "log.jsonl"),
   checkpoints: join(runFolder, "checkpoints"),
 });

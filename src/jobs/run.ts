@@ -2,13 +2,22 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { modelOf, type RunConfiguration } from "../config/index.ts";
-import { buildCorpus, type CorpusBuild, openDocumentStore } from "../corpus/index.ts";
+import {
+  buildCorpus,
+  type CorpusBuild,
+  openDocumentStore,
+  renderReportMarkdown,
+  writeCorpusReport,
+} from "../corpus/index.ts";
 import { type Progress, UsageError, writeFileAtomically } from "../foundation/index.ts";
 import { modelCard } from "../lineage/index.ts";
 import { placesOf, readRunDescription, writeRunDescription } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
 import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 import { type TrainEvent, type TrainOutput, trainJob } from "./train.ts";
+
+/** What a model card calls the text of a reader. */
+const sourceNames = { npm: "installed npm packages", folder: "a folder of text" } as const;
 
 /** How work of some length is watched and stopped. */
 export interface RunHooks<Event> {
@@ -75,18 +84,20 @@ export async function trainRun(
   const model = { architecture: architecture.name, configuration: sizes as Record<string, unknown> };
   const { corpus } = data;
   writeRunDescription(runFolder, { configuration, device, model, training, corpusKey: corpus.key });
-  const { documents, kept, rejectedByReason, licences, skipped } = corpus;
-  const report = { documents, kept, rejectedByReason, licences, skipped };
-  writeFileAtomically(places.report, `${JSON.stringify(report, null, 2)}\n`);
-  const card = modelCard({
-    parameters: architecture.dimensions(sizes).parameters,
-    configuration: model.configuration,
-    training: { ...training, tokens: training.steps * training.batchSequences * training.sequenceLength },
-    corpus,
-    licences,
-    source: configuration.corpus.sources.map(({ reader }) => reader).join(", "),
-  });
-  writeFileAtomically(places.card, card);
+  const store = await openDocumentStore(places.corpus);
+  try {
+    const report = await writeCorpusReport(store, places.report);
+    const card = modelCard({
+      parameters: architecture.dimensions(sizes).parameters,
+      configuration: model.configuration,
+      training: { ...training, tokens: training.steps * training.batchSequences * training.sequenceLength },
+      data: renderReportMarkdown(report),
+      sources: configuration.corpus.sources.map(({ reader }) => sourceNames[reader]),
+    });
+    writeFileAtomically(places.card, card);
+  } finally {
+    store.close();
+  }
   return startTraining(runFolder, false, options.peakFlops, hooks);
 }
 
@@ -111,11 +122,14 @@ function startTraining(
 ): Promise<TrainOutput> {
   const { device, model, training } = readRunDescription(runFolder);
   const places = placesOf(runFolder);
+  const travelling = {
+    "README.md": places.card,
+    "data-report.json": join(places.report, "report.json"),
+    "data-report.html": join(places.report, "report.html"),
+    "ATTRIBUTION.md": join(places.report, "ATTRIBUTION.md"),
+  };
   const files = Object.fromEntries(
-    [
-      ["README.md", places.card],
-      ["data-report.json", places.report],
-    ]
+    Object.entries(travelling)
       .filter(([, path]) => existsSync(path))
       .map(([name, path]) => [name, readFileSync(path, "utf8")]),
   );

@@ -1,5 +1,4 @@
 /** The model card that travels with a checkpoint: Hugging Face front matter and what a reader must know. */
-import type { CorpusCounts } from "../corpus/index.ts";
 import { packageVersion } from "../foundation/index.ts";
 
 /** What a card tells. */
@@ -12,14 +11,14 @@ export interface ModelCardFacts {
     readonly learningRate: number;
     readonly seed: number;
   };
-  readonly corpus: CorpusCounts;
-  readonly licences: readonly { readonly expression: string; readonly decision: string; readonly share: number }[];
-  readonly source: string;
+  /** The data report as Markdown, from a heading of the second level on. */
+  readonly data: string;
+  /** What was read, for people. */
+  readonly sources: readonly string[];
 }
 
 /** README.md of a checkpoint folder. The stage is `base`: nothing but next-token pre-training has happened to it. */
 export function modelCard(facts: ModelCardFacts): string {
-  const rejected = Object.entries(facts.corpus.rejectedByReason).sort(([, a], [, b]) => b - a);
   return [
     "---",
     "library_name: transformers",
@@ -33,24 +32,12 @@ export function modelCard(facts: ModelCardFacts): string {
     "",
     `- Parameters: ${facts.parameters}`,
     `- Trained on: ${facts.training.tokens} tokens in ${facts.training.steps} steps (next token, seed ${facts.training.seed})`,
-    `- Source of the text: ${facts.source}`,
+    `- Source of the text: ${facts.sources.join(", ")}`,
     `- Made by: Tilth ${packageVersion()}`,
     "",
-    "## Data",
+    facts.data.trimEnd(),
     "",
-    `${facts.corpus.documents} documents read, ${facts.corpus.kept} kept (${facts.corpus.keptBytes} bytes). The full report is in \`data-report.json\`.`,
-    "",
-    "| licence | decision | share of bytes |",
-    "|---|---|---|",
-    ...facts.licences.map(
-      ({ expression, decision, share }) => `| ${expression} | ${decision} | ${(share * 100).toFixed(2)} % |`,
-    ),
-    "",
-    "| rejected for | documents |",
-    "|---|---|",
-    ...rejected.map(([reason, count]) => `| ${reason} | ${count} |`),
-    "",
-    "Toxicity, personal data and coverage of evaluation sets were not measured.",
+    "The whole report is in `data-report.html` and `data-report.json`, whose work it was in `ATTRIBUTION.md`.",
     "",
     "## Configuration",
     "",

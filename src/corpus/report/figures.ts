@@ -1,0 +1,184 @@
+/** The figures of a corpus: each one is a query over its store, so that none can differ from the data. */
+import { z } from "zod";
+import type { DocumentStore } from "../store/index.ts";
+import { documentKinds, licenceDecisions } from "./names.ts";
+import { storedSettings, thresholdFor } from "./thresholds.ts";
+
+/** Documents and their bytes: UTF-8 lengths of the normal form, 0 for what could not be read. */
+const amount = z.object({ documents: z.number(), bytes: z.number() });
+export type Amount = z.infer<typeof amount>;
+
+/** A group, all of it and what was kept of it. */
+const group = amount.extend({ name: z.string(), keptDocuments: z.number(), keptBytes: z.number() });
+export type Group = z.infer<typeof group>;
+
+const reason = amount.extend({ name: z.string() });
+export type Reason = z.infer<typeof reason>;
+
+const cluster = z.object({
+  id: z.string(),
+  source: z.string(),
+  path: z.string(),
+  members: z.number(),
+  bytes: z.number(),
+});
+
+/** A cluster of duplicates by its kept (or first) member; `bytes` are those of all members together. */
+export type Cluster = z.infer<typeof cluster>;
+
+/** The spread of one measure over the kept documents of a kind. */
+export interface MeasureQuantiles {
+  readonly kind: string;
+  /** `filter.measure`. */
+  readonly measure: string;
+  /** What the filter asked for, or null for a measure that judged nothing. */
+  readonly threshold: string | null;
+  /** At the shares of `quantileShares`. */
+  readonly quantiles: readonly number[];
+}
+
+export const quantileShares = [0.05, 0.25, 0.5, 0.75, 0.95] as const;
+
+/** What the report owes its reader to say: nothing was looked for here. */
+export const notMeasured = ["evaluation coverage", "toxicity", "personal data (PII)"] as const;
+
+/** The data report. */
+export interface CorpusReport {
+  readonly format: "tilth-corpus-report";
+  readonly version: 1;
+  /** The key of the corpus that this describes. */
+  readonly key: string;
+  readonly tilth: string;
+  readonly total: Amount;
+  readonly kept: Amount;
+  readonly rejected: Amount;
+  /** Files that no reader took, by reason: they are not documents and in no other figure. */
+  readonly skippedFiles: Readonly<Record<string, number>>;
+  /** By the reason of record: the first rule that spoke against the document. */
+  readonly rejectedByReason: readonly Reason[];
+  readonly byKind: readonly Group[];
+  readonly sources: number;
+  /** The largest by bytes. */
+  readonly topSources: readonly Group[];
+  readonly byLicenceDecision: readonly Group[];
+  readonly byLicence: readonly Group[];
+  readonly byLanguage: readonly Group[];
+  readonly deduplication: {
+    /** Documents whose reason of record is a duplicate. */
+    readonly exact: Amount;
+    readonly near: Amount;
+    /** Clusters with more than one member. */
+    readonly clusters: number;
+    readonly documentsInClusters: number;
+    readonly largest: readonly Cluster[];
+  };
+  readonly quality: {
+    /** Kept documents that the quantiles are of: all, or an even sample of a large corpus. */
+    readonly documents: number;
+    readonly shares: readonly number[];
+    readonly measures: readonly MeasureQuantiles[];
+  };
+  readonly splits: readonly Reason[];
+  readonly notMeasured: readonly string[];
+}
+
+const topCount = 20;
+/** Exact quantiles hold every value in memory; beyond this an even sample by document id is taken. */
+const quantileDocuments = 100_000;
+
+const sums = "count(*) AS documents, coalesce(sum(bytes), 0) AS bytes";
+const keptSums = "count(*) FILTER (kept) AS keptDocuments, coalesce(sum(bytes) FILTER (kept), 0) AS keptBytes";
+
+/** Computes the report of a store. */
+export async function corpusReport(store: DocumentStore): Promise<CorpusReport> {
+  const amountOf = async (condition: string): Promise<Amount> =>
+    amount.parse((await store.query(`SELECT ${sums} FROM documents WHERE ${condition}`))[0]);
+  const groupsBy = async (expression: string, limit?: number): Promise<Group[]> => {
+    const limited = limit === undefined ? "" : ` LIMIT ${limit}`;
+    const sql = `SELECT ${expression} AS name, ${sums}, ${keptSums} FROM documents GROUP BY name ORDER BY bytes DESC, documents DESC, name${limited}`;
+    return z.array(group).parse(await store.query(sql));
+  };
+  const byDecision = await groupsBy("licence_decision");
+  const byKind = await groupsBy("kind");
+  return {
+    format: "tilth-corpus-report",
+    version: 1,
+    key: store.manifest.key,
+    tilth: store.manifest.tilth,
+    total: await amountOf("true"),
+    kept: await amountOf("kept"),
+    rejected: await amountOf("NOT kept"),
+    skippedFiles: store.manifest.skipped,
+    rejectedByReason: await reasonsBy(store, "reason", "NOT kept"),
+    byKind: inOrder(byKind, documentKinds),
+    sources: await numberOf(store, "SELECT count(DISTINCT source) AS number FROM documents"),
+    topSources: await groupsBy("source", topCount),
+    byLicenceDecision: inOrder(byDecision, licenceDecisions),
+    byLicence: await groupsBy("licence", topCount),
+    byLanguage: await groupsBy("language", topCount),
+    deduplication: {
+      exact: await amountOf("starts_with(reason, 'exact-duplicate: ')"),
+      near: await amountOf("starts_with(reason, 'near-duplicate: ')"),
+      clusters: await numberOf(store, "SELECT count(DISTINCT cluster) AS number FROM documents WHERE cluster_size > 1"),
+      documentsInClusters: await numberOf(store, "SELECT count(*) AS number FROM documents WHERE cluster_size > 1"),
+      largest: await largestClusters(store),
+    },
+    quality: await qualityOf(store),
+    splits: await reasonsBy(store, "split", "kept"),
+    notMeasured,
+  };
+}
+
+async function reasonsBy(store: DocumentStore, column: string, condition: string): Promise<Reason[]> {
+  return z
+    .array(reason)
+    .parse(
+      await store.query(
+        `SELECT coalesce(${column}, 'none') AS name, ${sums} FROM documents WHERE ${condition} GROUP BY name ORDER BY documents DESC, name`,
+      ),
+    );
+}
+
+async function numberOf(store: DocumentStore, sql: string): Promise<number> {
+  return z.object({ number: z.number() }).parse((await store.query(sql))[0]).number;
+}
+
+async function largestClusters(store: DocumentStore): Promise<Cluster[]> {
+  return z.array(cluster).parse(
+    await store.query(`
+      WITH clusters AS (
+        SELECT cluster, count(*) AS members, sum(bytes) AS bytes FROM documents WHERE cluster_size > 1 GROUP BY cluster
+      )
+      SELECT id, source, path, members, clusters.bytes AS bytes
+      FROM clusters JOIN documents ON documents.id = clusters.cluster
+      ORDER BY members DESC, bytes DESC, id LIMIT 10`),
+  );
+}
+
+const quantileRow = z.object({ kind: z.string(), measure: z.string(), quantiles: z.array(z.number()) });
+
+async function qualityOf(store: DocumentStore): Promise<CorpusReport["quality"]> {
+  const kept = await numberOf(store, "SELECT count(*) AS number FROM documents WHERE kept");
+  const stride = Math.max(1, Math.ceil(kept / quantileDocuments));
+  // Ids are hashes: every stride-th of them is a sample that does not depend on threads or order.
+  const chosen = `kept AND ('0x' || substr(id, 1, 8))::UBIGINT % ${stride} = 0`;
+  const rows = await store.query(`
+    WITH entries AS (
+      SELECT kind, unnest(map_entries(measures)) AS entry FROM documents WHERE ${chosen}
+    )
+    SELECT kind, entry.key AS measure, quantile_cont(entry.value, [${quantileShares.join(", ")}]) AS quantiles
+    FROM entries GROUP BY kind, measure ORDER BY kind, measure`);
+  const settings = storedSettings(store.manifest);
+  return {
+    documents: await numberOf(store, `SELECT count(*) AS number FROM documents WHERE ${chosen}`),
+    shares: quantileShares,
+    measures: z
+      .array(quantileRow)
+      .parse(rows)
+      .map((row) => ({ ...row, threshold: thresholdFor(row.kind, row.measure, settings) })),
+  };
+}
+
+function inOrder(groups: readonly Group[], names: readonly string[]): Group[] {
+  return names.flatMap((name) => groups.filter((one) => one.name === name));
+}

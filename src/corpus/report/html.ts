@@ -1,0 +1,142 @@
+/** The data report as one HTML file without outside assets. */
+import type { Amount, CorpusReport, Group, MeasureQuantiles, Reason } from "./figures.ts";
+import { formatBytes, formatCount, formatShare, formatValue } from "./format.ts";
+import { style } from "./style.ts";
+
+/** The page. It loads nothing and runs no script. */
+export function renderReportHtml(report: CorpusReport): string {
+  const { total, kept, rejected, deduplication, quality } = report;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Corpus report</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<h1>Corpus report</h1>
+<p class="note">Key ${escapeHtml(report.key)}, Tilth ${escapeHtml(report.tilth)}. Bytes are UTF-8 lengths of the normalised text; a file that could not be read has none.</p>
+<dl class="figures">
+${figure("Documents", formatCount(total.documents), formatBytes(total.bytes))}
+${figure("Kept", formatCount(kept.documents), amountNote(kept, total))}
+${figure("Rejected", formatCount(rejected.documents), amountNote(rejected, total))}
+${report.splits.map((split) => figure(split.name, formatCount(split.documents), amountNote(split, kept))).join("\n")}
+</dl>
+${reasonTable("Rejected, by the first reason", report.rejectedByReason, total)}
+${groupTable("By kind", report.byKind)}
+${groupTable("By licence decision", report.byLicenceDecision)}
+${groupTable("By licence", report.byLicence)}
+${groupTable("By language", report.byLanguage)}
+${groupTable(`Largest of ${formatCount(report.sources)} sources`, report.topSources)}
+<section>
+<h2>Duplicates</h2>
+<p>${formatCount(deduplication.exact.documents)} exact duplicates (${formatBytes(deduplication.exact.bytes)}) and ${formatCount(deduplication.near.documents)} near-duplicates (${formatBytes(deduplication.near.bytes)}) were removed. ${formatCount(deduplication.clusters)} clusters have ${formatCount(deduplication.documentsInClusters)} documents.</p>
+${rows(
+  ["Largest clusters, by their kept member", "Members", "Bytes"],
+  deduplication.largest.map((one) => [
+    `${escapeHtml(one.source)} <span class="path">${escapeHtml(one.path)}</span>`,
+    formatCount(one.members),
+    formatBytes(one.bytes),
+  ]),
+)}
+</section>
+<section>
+<h2>Quality</h2>
+<p>Quantiles over ${formatCount(quality.documents)} kept documents.</p>
+${kindsOf(quality.measures)
+  .map((kind) => qualityTable(kind, quality.measures, quality.shares))
+  .join("\n")}
+</section>
+<section>
+<h2>Files passed over</h2>
+${rows(
+  ["Reason", "Files"],
+  Object.entries(report.skippedFiles).map(([reason, count]) => [escapeHtml(reason), formatCount(count)]),
+)}
+</section>
+<section>
+<h2>Not measured</h2>
+<p>${report.notMeasured.map(escapeHtml).join(", ")}.</p>
+</section>
+</main>
+</body>
+</html>
+`;
+}
+
+function figure(name: string, value: string, note: string): string {
+  return `<div><dt>${escapeHtml(name)}</dt><dd>${value}<small>${note}</small></dd></div>`;
+}
+
+function amountNote(part: Amount, whole: Amount): string {
+  return `${formatBytes(part.bytes)}, ${formatShare(part.bytes, whole.bytes)}`;
+}
+
+function reasonTable(title: string, reasons: readonly Reason[], total: Amount): string {
+  const body = reasons.map((one) => [
+    escapeHtml(one.name),
+    formatCount(one.documents),
+    formatBytes(one.bytes),
+    bar(one.documents, total.documents),
+  ]);
+  return `<section>\n<h2>${escapeHtml(title)}</h2>\n${rows(["Reason", "Documents", "Bytes", "Of all documents"], body)}\n</section>`;
+}
+
+function groupTable(title: string, groups: readonly Group[]): string {
+  const body = groups.map((one) => [
+    escapeHtml(one.name),
+    formatCount(one.documents),
+    formatBytes(one.bytes),
+    formatCount(one.keptDocuments),
+    formatBytes(one.keptBytes),
+    bar(one.keptBytes, one.bytes),
+  ]);
+  const head = ["", "Documents", "Bytes", "Kept", "Bytes kept", "Share kept"];
+  return `<section>\n<h2>${escapeHtml(title)}</h2>\n${rows(head, body)}\n</section>`;
+}
+
+function kindsOf(measures: readonly MeasureQuantiles[]): string[] {
+  return [...new Set(measures.map(({ kind }) => kind))];
+}
+
+/** Measures that judged are open to view; the others wait behind a fold. */
+function qualityTable(kind: string, measures: readonly MeasureQuantiles[], shares: readonly number[]): string {
+  const head = ["Measure", ...shares.map((share) => `${100 * share}%`), "Asked for"];
+  const bodyOf = (judging: boolean) =>
+    measures
+      .filter((one) => one.kind === kind && (one.threshold !== null) === judging)
+      .map(({ measure, quantiles, threshold }) => [
+        escapeHtml(measure),
+        ...quantiles.map(formatValue),
+        threshold === null ? "" : escapeHtml(threshold),
+      ]);
+  return `<h3>${escapeHtml(kind)}</h3>\n${rows(head, bodyOf(true))}\n<details><summary>Measures that judged nothing</summary>\n${rows(head, bodyOf(false))}\n</details>`;
+}
+
+/** A table of cells that are already HTML. */
+function rows(head: readonly string[], body: readonly (readonly string[])[]): string {
+  if (body.length === 0) return '<p class="note">None.</p>';
+  const line = (cells: readonly string[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`;
+  return `<div class="wide"><table>\n<thead>${line(head.map(escapeHtml), "th")}</thead>\n<tbody>\n${body.map((cells) => line(cells, "td")).join("\n")}\n</tbody></table></div>`;
+}
+
+function bar(part: number, whole: number): string {
+  const share = whole === 0 ? 0 : (100 * part) / whole;
+  return `<span class="bar"><i style="width:${share.toFixed(1)}%"></i></span> ${formatShare(part, whole)}`;
+}
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character]);
+}

@@ -1,0 +1,153 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  buildCorpus,
+  type CorpusBuild,
+  corpusReport,
+  type DocumentStore,
+  documentStory,
+  openDocumentStore,
+  renderAttribution,
+  renderReport,
+  renderReportHtml,
+  renderReportMarkdown,
+  renderStory,
+  sampleDocuments,
+} from "../../src/corpus/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tilth-report-"));
+const packages = join(folder, "node_modules");
+
+function writePackage(name: string, licence: string, files: Record<string, string>): void {
+  const at = join(packages, name);
+  mkdirSync(at, { recursive: true });
+  writeFileSync(join(at, "package.json"), JSON.stringify({ name, version: "1.2.3", license: licence }));
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(at, path), text);
+}
+
+// Real prose: this repository's own.
+const [original, other, third] = ["README.md", "CONTRIBUTING.md", "docs/architecture.md"].map((path) =>
+  readFileSync(path, "utf8")
+    .replace(/^\|.*$/gm, "")
+    .replace(/```[^]*?```/g, ""),
+);
+
+describe("a corpus report", () => {
+  let build: CorpusBuild;
+  let store: DocumentStore;
+
+  beforeAll(async () => {
+    writePackage("good", "MIT", {
+      "README.md": original,
+      LICENSE: `MIT License\n\nCopyright (c) 2021 Ada <script>alert(1)</script> Lovelace\n\nPermission is hereby granted, free of charge, to any person obtaining a copy\n`,
+      "copy.md": original,
+      "near.md": original.replace("duplicated", "repeated"),
+      "other.md": other,
+    });
+    writePackage("closed", "SEE LICENSE IN NOTHING", { "README.md": third });
+    writePackage("poor", "ISC", { "README.md": "buy now ".repeat(200), "empty.md": "" });
+    build = await buildCorpus({
+      sources: [{ reader: "npm", path: packages }],
+      folder: join(folder, "store"),
+      workers: 0,
+    });
+    store = await openDocumentStore(build.folder);
+  });
+  afterAll(() => {
+    store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("has figures that agree with the documents", async () => {
+    const report = await corpusReport(store);
+    expect(report.total.documents).toBe(build.documents);
+    expect(report.kept).toEqual({ documents: build.kept, bytes: build.keptBytes });
+    expect(report.kept.documents + report.rejected.documents).toBe(report.total.documents);
+    const reasons = Object.fromEntries(report.rejectedByReason.map(({ name, documents }) => [name, documents]));
+    expect(reasons).toEqual(build.rejectedByReason);
+    expect(report.deduplication.exact.documents).toBe(1);
+    expect(report.deduplication.near.documents).toBe(1);
+    expect(report.deduplication.largest[0]).toMatchObject({ members: 3, source: "npm:good@1.2.3" });
+    const decisions = Object.fromEntries(report.byLicenceDecision.map((one) => [one.name, one]));
+    expect(decisions.review).toMatchObject({ documents: 1, keptDocuments: 0 });
+    expect(decisions.attribute.keptBytes).toBe(report.kept.bytes);
+    expect(report.splits.reduce((sum, { documents }) => sum + documents, 0)).toBe(report.kept.documents);
+    const words = report.quality.measures.find(
+      ({ kind, measure }) => kind === "prose" && measure === "gopher-quality.words",
+    );
+    expect(words?.threshold).toMatch(/\d/);
+    expect(words?.quantiles).toHaveLength(report.quality.shares.length);
+    expect(report.notMeasured).toContain("toxicity");
+  });
+
+  it("is told on a terminal, as Markdown and as HTML that no document can break", async () => {
+    const report = await corpusReport(store);
+    const hostile = {
+      ...report,
+      rejectedByReason: [{ name: '<script>alert("x")</script>', documents: 1, bytes: 1 }],
+      topSources: [{ ...report.topSources[0], name: "a|b\u001b[31m<img src=x>" }],
+    };
+    const html = renderReportHtml(hostile);
+    expect(html).not.toContain("<script");
+    expect(html).not.toContain("<img");
+    expect(html).toContain("&lt;script&gt;");
+    expect(html).toContain("Not measured");
+    const text = renderReport(hostile);
+    expect(text).not.toContain("\u001b");
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+    for (const part of ["By licence decision", "Duplicates", "Not measured: evaluation coverage, toxicity"]) {
+      expect(text).toContain(part);
+    }
+    expect(renderReportMarkdown(report)).toMatch(/^## Training data\n/);
+  });
+
+  it("names whose work was kept, with the notices of their licence files, markup taken out", async () => {
+    const attribution = await renderAttribution(store);
+    expect(attribution).toContain("## npm:good@1.2.3");
+    expect(attribution).toContain("Copyright (c) 2021 Ada");
+    expect(attribution).not.toContain("<script>");
+    expect(attribution).not.toContain("npm:closed@1.2.3");
+  });
+
+  it("explains a kept document and rejected ones, thresholds beside values", async () => {
+    const [{ id }] = await store.query("SELECT id FROM documents WHERE path = 'other.md'");
+    const kept = await documentStory(store, String(id).slice(0, 10));
+    expect(kept.row.kept).toBe(true);
+    expect(kept.measures.filter(({ threshold }) => threshold !== null).every(({ passes }) => passes)).toBe(true);
+    const text = renderStory(kept);
+    for (const part of [
+      "Verdict     kept",
+      "MIT: attribute",
+      "package.json",
+      "asked for: en",
+      "✓ gopher-quality.words",
+    ]) {
+      expect(text).toContain(part);
+    }
+
+    const poor = renderStory(await documentStory(store, "npm:poor@1.2.3/README.md"));
+    expect(poor).toContain("Verdict     rejected");
+    expect(poor).toMatch(/against {3}filter: \S+ is [\d.]+, expected .*reason of record/);
+    expect(poor).toMatch(/✗ \S+ +[\d.]+ {3}asked for: /);
+
+    const copy = await documentStory(store, "near.md");
+    expect(copy.row.kept).toBe(false);
+    expect(copy.duplicates[0]).toMatchObject({ kept: true });
+    const closed = renderStory(await documentStory(store, "npm:closed@1.2.3/README.md"));
+    expect(closed).toContain("licence: licence.review");
+
+    await expect(documentStory(store, "README.md")).rejects.toThrow(/fits several documents/);
+    await expect(documentStory(store, "nowhere.md")).rejects.toThrow(/no document has the id or path/);
+  });
+
+  it("draws samples that depend on the seed alone", async () => {
+    const draw = (seed: number) => sampleDocuments(store, { count: 3, seed });
+    expect(await draw(1)).toEqual(await draw(1));
+    expect((await draw(1)).map(({ id }) => id)).not.toEqual((await draw(2)).map(({ id }) => id));
+    const rejected = await sampleDocuments(store, { count: 9, seed: 1, kept: false, reason: "duplicate" });
+    expect(rejected).toHaveLength(2);
+    await expect(sampleDocuments(store, { count: 1, seed: 1, reason: "nothing" })).rejects.toThrow(/no document fits/);
+  });
+});

@@ -31,7 +31,7 @@ function writePackage(name: string, licence: string, files: Record<string, strin
 const [original, other, third] = ["README.md", "CONTRIBUTING.md", "docs/architecture.md"].map((path) =>
   readFileSync(path, "utf8")
     .replace(/^\|.*$/gm, "")
-    .replace(/```[^]*?```/g, ""),
+    .replace(/```[\s\S]*?```/g, ""),
 );
 
 describe("a corpus report", () => {

@@ -19,7 +19,7 @@ export interface NativeLibrary {
 }
 
 /** Flags of every level. No -ffast-math: infinities mask scores, and a NaN must reach the loss. */
-const commonFlags = [
+export const commonCompilerFlags: readonly string[] = [
   "-std=c++17",
   "-O3",
   "-fPIC",
@@ -43,7 +43,7 @@ export async function ensureNativeLibrary(level: string): Promise<NativeLibrary>
   const { compilerFlags } = levelNamed(level);
   const sources = sourceFiles();
   const compiler = await findCompiler();
-  const flags = [...commonFlags, ...compilerFlags];
+  const flags = [...commonCompilerFlags, ...compilerFlags];
   const contents = sources.map(({ name, content }) => hashOf(name, content));
   const hash = hashOf(...contents, compiler.command, compiler.version, ...flags, ...linkFlags).slice(0, 20);
   const name = `libtilth-${level}.so`;

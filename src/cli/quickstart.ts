@@ -252,6 +252,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
       "Samples",
       ...samples.map(({ prompt, text }) => `  | ${(prompt + text).trimEnd().split("\n").join("\n  | ")}\n`),
       `Checkpoint: ${trained.checkpoint} (a Hugging Face folder)`,
+      `Data report: ${join(places.report, "report.html")}`,
       "Next:",
       `  npx tilth generate ${trained.checkpoint} --prompt "## Usage"`,
       `  npx tilth data why <id or path> --corpus ${places.corpus}`,

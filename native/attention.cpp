@@ -1,10 +1,12 @@
 // Attention without a [queries, keys] matrix in memory (Dao et al. 2022): tiles of 32 queries × 64 keys.
 // query [sequences·queryLength, heads·D], key/value [sequences·keyLength, keyValueHeads·D], row strides in elements.
 // Work is shared out by (sequence, key/value head): all sums into one gradient happen on one thread, in a fixed order.
-// Bound: FMA units; 4·T·D FLOPs a query and head forward, 10·T·D backward, half of it with the causal mask.
+// In bf16 the operands of all products are rounded, softmax and sums stay f32. Bound: FMA units; 4·T·D FLOPs a query and head forward, 10·T·D backward, half of it with the causal mask.
 #include <algorithm>
 #include <cmath>
 
+#include "bf16.h"
+#include "gemm.h"
 #include "pool.h"
 #include "tile.h"
 #include "transpose.h"
@@ -51,6 +53,65 @@ void packTransposed(const float* from, int64_t stride, int64_t count, int64_t he
   for (int64_t d = whole; d < headSize; d++)
     for (int64_t j = 0; j < BK; j++) to[d * BK + j] = j < count ? from[j * stride + d] : 0.0f;
 }
+
+// The products on tiles in f32. "Across" is a tile of rows packed for products over the head size, "along" one packed for
+// sums over its rows.
+struct SingleTiles {
+  static int64_t acrossFloats(int64_t size) { return BK * size; }
+  static int64_t alongFloats(int64_t) { return 0; }
+  static int64_t workFloats(int64_t) { return 0; }
+  static void packAcross(const float* rows, int64_t stride, int64_t count, int64_t size, float* to) {
+    packTransposed(rows, stride, count, size, to);
+  }
+  static void packAlong(const float*, int64_t, int64_t, int64_t, float*) {}
+  // out [m, BK] = a [m, size] · across.
+  static void timesAcross(int64_t m, int64_t size, const float* a, int64_t aStride, const float* across, float* out, float*) {
+    tileProduct(m, BK, size, a, aStride, 1, across, BK, out, BK, false);
+  }
+  // out [m, size] += weights [m, BK] · rows [count, size].
+  static void addWeighted(int64_t m, int64_t count, int64_t size, const float* weights, const float* rows, int64_t stride,
+                          const float*, float* out, float*) {
+    tileProduct(m, size, count, weights, BK, 1, rows, stride, out, size, true);
+  }
+  // out [count, size] += weights [m, count of BK]ᵀ · rows [m, size].
+  static void addTransposed(int64_t m, int64_t count, int64_t size, const float* weights, const float* rows, int64_t stride,
+                            float* out, float*) {
+    tileProduct(count, size, m, weights, 1, BK, rows, stride, out, size, true);
+  }
+};
+
+#if defined(__AVX512BF16__)
+// The same with operands rounded to bfloat16.
+struct Bfloat16Tiles {
+  static int64_t pairs(int64_t count) { return (count + 1) / 2; }
+  static int64_t acrossFloats(int64_t size) { return pairs(size) * BK; }
+  static int64_t alongFloats(int64_t size) { return pairs(BK) * size; }
+  static int64_t workFloats(int64_t size) { return BQ * std::max(pairs(size), BK) + pairs(BQ) * size; }
+  static void packAcross(const float* rows, int64_t stride, int64_t count, int64_t size, float* to) {
+    packCells(rows, stride, 1, count, size, BK, to);
+  }
+  static void packAlong(const float* rows, int64_t stride, int64_t count, int64_t size, float* to) {
+    packCells(rows, 1, stride, size, count, size, to);
+  }
+  static void timesAcross(int64_t m, int64_t size, const float* a, int64_t aStride, const float* across, float* out,
+                          float* work) {
+    for (int64_t i = 0; i < m; i++) rowCells(a + i * aStride, size, work + i * pairs(size));
+    cellProduct(m, BK, pairs(size), work, pairs(size), 1, across, BK, out, BK, false);
+  }
+  static void addWeighted(int64_t m, int64_t count, int64_t size, const float* weights, const float*, int64_t,
+                          const float* along, float* out, float* work) {
+    for (int64_t i = 0; i < m; i++) rowCells(weights + i * BK, BK, work + i * pairs(BK));
+    cellProduct(m, size, pairs(count), work, pairs(BK), 1, along, size, out, size, true);
+  }
+  static void addTransposed(int64_t m, int64_t count, int64_t size, const float* weights, const float* rows, int64_t stride,
+                            float* out, float* work) {
+    float* along = work + pairs(BQ) * BK;
+    packCells(weights, 1, BK, BK, m, BK, work);
+    packCells(rows, 1, stride, size, m, size, along);
+    cellProduct(count, size, pairs(m), work, 1, BK, along, size, out, size, true);
+  }
+};
+#endif
 
 int64_t tilesOf(int64_t keys) { return (keys + BK - 1) / BK; }
 
@@ -111,8 +172,14 @@ void softmaxRow(float* scores, Range inside, float scale, float& rowMaximum, flo
     for (int64_t d = 0; d < headSize; d++) mixed[d] *= correction;
 }
 
-void forwardBlock(const Shape& shape, const Inputs& in, const float* packedKeys, int64_t sequence, int64_t head,
-                  const Block& block, float* out, int64_t outStride, float* logSumExp, float* mixed) {
+struct ForwardScratch {
+  float *keysAcross, *valuesAlong, *mixed, *work;
+};
+
+template <typename Tiles>
+void forwardBlock(const Shape& shape, const Inputs& in, const ForwardScratch& scratches, int64_t sequence, int64_t head,
+                  const Block& block, float* out, int64_t outStride, float* logSumExp) {
+  float* mixed = scratches.mixed;
   const int64_t size = shape.headSize, keyHead = head * shape.keyValueHeads / shape.heads;
   const int64_t token = sequence * shape.queryLength + block.first;
   const float* queries = in.query + token * in.queryStride + head * size;
@@ -123,11 +190,13 @@ void forwardBlock(const Shape& shape, const Inputs& in, const float* packedKeys,
   std::fill(mixed, mixed + block.rows * size, 0.0f);
   for (int64_t tile = block.firstTile; tile < block.lastTile; tile++) {
     int64_t keys = std::min(BK, shape.keyLength - tile * BK);
-    tileProduct(block.rows, BK, size, queries, in.queryStride, 1, packedKeys + tile * BK * size, BK, scores, BK, false);
+    Tiles::timesAcross(block.rows, size, queries, in.queryStride, scratches.keysAcross + tile * Tiles::acrossFloats(size),
+                       scores, scratches.work);
     for (int64_t i = 0; i < block.rows; i++)
       softmaxRow(scores + i * BK, block.inTile(i, tile), shape.scale, maxima[i], sums[i], mixed + i * size, size);
     const float* values = in.value + (sequence * shape.keyLength + tile * BK) * in.valueStride + keyHead * size;
-    tileProduct(block.rows, size, keys, scores, BK, 1, values, in.valueStride, mixed, size, true);
+    Tiles::addWeighted(block.rows, keys, size, scores, values, in.valueStride,
+                       scratches.valuesAlong + tile * Tiles::alongFloats(size), mixed, scratches.work);
   }
   const int64_t tokens = shape.sequences * shape.queryLength;
   for (int64_t i = 0; i < block.rows; i++) {
@@ -176,9 +245,10 @@ struct Gradients {
 };
 
 struct BackwardScratch {
-  float *packedKeys, *packedValues, *keySums, *valueSums, *querySums;
+  float *keysAcross, *keysAlong, *valuesAcross, *keySums, *valueSums, *querySums, *work;
 };
 
+template <typename Tiles>
 void backwardBlock(const Shape& shape, const Inputs& in, const float* logSumExp, const Gradients& to,
                    const BackwardScratch& work, int64_t sequence, int64_t head, const Block& block) {
   const int64_t size = shape.headSize, keyHead = head * shape.keyValueHeads / shape.heads;
@@ -197,10 +267,10 @@ void backwardBlock(const Shape& shape, const Inputs& in, const float* logSumExp,
   std::fill(work.querySums, work.querySums + block.rows * size, 0.0f);
   for (int64_t tile = block.firstTile; tile < block.lastTile; tile++) {
     int64_t keys = std::min(BK, shape.keyLength - tile * BK);
-    const float* packedKeys = work.packedKeys + tile * BK * size;
-    const float* packedValues = work.packedValues + tile * BK * size;
-    tileProduct(block.rows, BK, size, queries, in.queryStride, 1, packedKeys, BK, probabilities, BK, false);
-    tileProduct(block.rows, BK, size, gradients, to.gradientStride, 1, packedValues, BK, changes, BK, false);
+    Tiles::timesAcross(block.rows, size, queries, in.queryStride, work.keysAcross + tile * Tiles::acrossFloats(size),
+                       probabilities, work.work);
+    Tiles::timesAcross(block.rows, size, gradients, to.gradientStride, work.valuesAcross + tile * Tiles::acrossFloats(size),
+                       changes, work.work);
     for (int64_t i = 0; i < block.rows; i++) {
       float* row = probabilities + i * BK;
       float* change = changes + i * BK;
@@ -214,14 +284,100 @@ void backwardBlock(const Shape& shape, const Inputs& in, const float* logSumExp,
       }
     }
     const float* keyRows = in.key + (sequence * shape.keyLength + tile * BK) * in.keyStride + keyHead * size;
-    tileProduct(keys, size, block.rows, probabilities, 1, BK, gradients, to.gradientStride,
-                work.valueSums + tile * BK * size, size, true);
-    tileProduct(keys, size, block.rows, changes, 1, BK, queries, in.queryStride, work.keySums + tile * BK * size, size, true);
-    tileProduct(block.rows, size, keys, changes, BK, 1, keyRows, in.keyStride, work.querySums, size, true);
+    Tiles::addTransposed(block.rows, keys, size, probabilities, gradients, to.gradientStride,
+                         work.valueSums + tile * BK * size, work.work);
+    Tiles::addTransposed(block.rows, keys, size, changes, queries, in.queryStride, work.keySums + tile * BK * size, work.work);
+    Tiles::addWeighted(block.rows, keys, size, changes, keyRows, in.keyStride,
+                       work.keysAlong + tile * Tiles::alongFloats(size), work.querySums, work.work);
   }
   for (int64_t i = 0; i < block.rows; i++)
     std::copy(work.querySums + i * size, work.querySums + (i + 1) * size,
               to.query + (token + i) * to.queryStride + head * size);
+}
+
+struct Output {
+  float* out;
+  int64_t stride;
+  float* logSumExp;
+};
+
+template <typename Tiles>
+void forward(const Shape& shape, const Inputs& in, const Output& to, int thread, const Team& team) {
+  const int64_t keyHeads = shape.keyValueHeads, group = shape.heads / keyHeads, size = shape.headSize;
+  const int64_t tiles = tilesOf(shape.keyLength), across = Tiles::acrossFloats(size), along = Tiles::alongFloats(size);
+  Range tasks = partOf(shape.sequences * keyHeads, thread, team.threads);
+  const int64_t mixed = std::max(BQ * size, tiles * BK);
+  float* memory = static_cast<float*>(scratch(thread, 2, (tiles * (across + along) + mixed + Tiles::workFloats(size) + 64) * 4));
+  ForwardScratch scratches{memory, memory + tiles * across, memory + tiles * (across + along),
+                           memory + tiles * (across + along) + mixed};
+  for (int64_t task = tasks.begin; task < tasks.end; task++) {
+    int64_t sequence = task / keyHeads, keyHead = task % keyHeads;
+    if (shape.queryLength < 4) {
+      for (int64_t head = keyHead * group; head < (keyHead + 1) * group; head++)
+        for (int64_t i = 0; i < shape.queryLength; i++)
+          forwardSingle(shape, in, sequence, head, i, to.out, to.stride, to.logSumExp, scratches.mixed);
+      continue;
+    }
+    for (int64_t tile = 0; tile < tiles; tile++) {
+      const int64_t row = sequence * shape.keyLength + tile * BK, count = std::min(BK, shape.keyLength - tile * BK);
+      Tiles::packAcross(in.key + row * in.keyStride + keyHead * size, in.keyStride, count, size,
+                        scratches.keysAcross + tile * across);
+      Tiles::packAlong(in.value + row * in.valueStride + keyHead * size, in.valueStride, count, size,
+                       scratches.valuesAlong + tile * along);
+    }
+    for (int64_t first = 0; first < shape.queryLength; first += BQ) {
+      Block block(shape, in, sequence, first);
+      for (int64_t head = keyHead * group; head < (keyHead + 1) * group; head++)
+        forwardBlock<Tiles>(shape, in, scratches, sequence, head, block, to.out, to.stride, to.logSumExp);
+    }
+  }
+}
+
+template <typename Tiles>
+void backward(const Shape& shape, const Inputs& in, const float* logSumExp, const Gradients& to, int thread,
+              const Team& team) {
+  const int64_t keyHeads = shape.keyValueHeads, group = shape.heads / keyHeads, size = shape.headSize;
+  const int64_t tiles = tilesOf(shape.keyLength), plane = tiles * BK * size;
+  const int64_t across = Tiles::acrossFloats(size), along = Tiles::alongFloats(size);
+  Range tasks = partOf(shape.sequences * keyHeads, thread, team.threads);
+  const int64_t floats = tiles * (2 * across + along) + 2 * plane + BQ * size + Tiles::workFloats(size) + 64;
+  float* memory = static_cast<float*>(scratch(thread, 2, floats * 4));
+  auto take = [&memory](int64_t count) {
+    float* taken = memory;
+    memory += count;
+    return taken;
+  };
+  BackwardScratch work;
+  work.keysAcross = take(tiles * across);
+  work.valuesAcross = take(tiles * across);
+  work.keysAlong = take(tiles * along);
+  work.keySums = take(plane);
+  work.valueSums = take(plane);
+  work.querySums = take(BQ * size);
+  work.work = memory;
+  for (int64_t task = tasks.begin; task < tasks.end; task++) {
+    int64_t sequence = task / keyHeads, keyHead = task % keyHeads, row = sequence * shape.keyLength;
+    for (int64_t tile = 0; tile < tiles; tile++) {
+      const int64_t count = std::min(BK, shape.keyLength - tile * BK), first = row + tile * BK;
+      const float* keys = in.key + first * in.keyStride + keyHead * size;
+      Tiles::packAcross(keys, in.keyStride, count, size, work.keysAcross + tile * across);
+      Tiles::packAlong(keys, in.keyStride, count, size, work.keysAlong + tile * along);
+      Tiles::packAcross(in.value + first * in.valueStride + keyHead * size, in.valueStride, count, size,
+                        work.valuesAcross + tile * across);
+    }
+    std::fill(work.keySums, work.keySums + plane, 0.0f);
+    std::fill(work.valueSums, work.valueSums + plane, 0.0f);
+    for (int64_t first = 0; first < shape.queryLength; first += BQ) {
+      Block block(shape, in, sequence, first);
+      for (int64_t head = keyHead * group; head < (keyHead + 1) * group; head++)
+        backwardBlock<Tiles>(shape, in, logSumExp, to, work, sequence, head, block);
+    }
+    for (int64_t j = 0; j < shape.keyLength; j++) {
+      std::copy(work.keySums + j * size, work.keySums + (j + 1) * size, to.key + (row + j) * to.keyStride + keyHead * size);
+      std::copy(work.valueSums + j * size, work.valueSums + (j + 1) * size,
+                to.value + (row + j) * to.valueStride + keyHead * size);
+    }
+  }
 }
 
 }  // namespace
@@ -230,32 +386,16 @@ TILTH_EXPORT void tilth_attention(int threads, const float* query, int64_t query
                                   const float* value, int64_t valueStride, float* out, int64_t outStride, float* logSumExp,
                                   const int32_t* visibleFrom, const int32_t* visibleTo, int64_t sequences,
                                   int64_t queryLength, int64_t keyLength, int64_t heads, int64_t keyValueHeads,
-                                  int64_t headSize, float scale, int causal) {
+                                  int64_t headSize, float scale, int causal, int precision) {
   Timer timer;
   Shape shape{sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal};
   Inputs in{query, key, value, queryStride, keyStride, valueStride, visibleFrom, visibleTo};
-  const int64_t group = heads / keyValueHeads, tiles = tilesOf(keyLength);
   parallel(threads, [&](int thread, const Team& team) {
-    Range tasks = partOf(sequences * keyValueHeads, thread, team.threads);
-    float* packed = static_cast<float*>(scratch(thread, 2, tiles * BK * headSize * 4));
-    float* mixed = static_cast<float*>(scratch(thread, 3, std::max(BQ * headSize, tiles * BK) * 4));
-    for (int64_t task = tasks.begin; task < tasks.end; task++) {
-      int64_t sequence = task / keyValueHeads, keyHead = task % keyValueHeads;
-      if (queryLength < 4) {
-        for (int64_t head = keyHead * group; head < (keyHead + 1) * group; head++)
-          for (int64_t i = 0; i < queryLength; i++)
-            forwardSingle(shape, in, sequence, head, i, out, outStride, logSumExp, mixed);
-        continue;
-      }
-      for (int64_t tile = 0; tile < tiles; tile++)
-        packTransposed(key + (sequence * keyLength + tile * BK) * keyStride + keyHead * headSize, keyStride,
-                       std::min(BK, keyLength - tile * BK), headSize, packed + tile * BK * headSize);
-      for (int64_t first = 0; first < queryLength; first += BQ) {
-        Block block(shape, in, sequence, first);
-        for (int64_t head = keyHead * group; head < (keyHead + 1) * group; head++)
-          forwardBlock(shape, in, packed, sequence, head, block, out, outStride, logSumExp, mixed);
-      }
-    }
+#if defined(__AVX512BF16__)
+    if (precisionOf(precision) == Precision::bf16) return forward<Bfloat16Tiles>(shape, in, {out, outStride, logSumExp}, thread, team);
+#endif
+    (void)precision;
+    forward<SingleTiles>(shape, in, {out, outStride, logSumExp}, thread, team);
   });
 }
 
@@ -265,38 +405,17 @@ TILTH_EXPORT void tilth_attention_backward(
     int64_t gradientStride, float* queryGradient, int64_t queryGradientStride, float* keyGradient, int64_t keyGradientStride,
     float* valueGradient, int64_t valueGradientStride, const int32_t* visibleFrom, const int32_t* visibleTo,
     int64_t sequences, int64_t queryLength, int64_t keyLength, int64_t heads, int64_t keyValueHeads, int64_t headSize,
-    float scale, int causal) {
+    float scale, int causal, int precision) {
   Timer timer;
   Shape shape{sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal};
   Inputs in{query, key, value, queryStride, keyStride, valueStride, visibleFrom, visibleTo};
   Gradients to{out,       gradient,       queryGradient,       keyGradient,       valueGradient,
                outStride, gradientStride, queryGradientStride, keyGradientStride, valueGradientStride};
-  const int64_t group = heads / keyValueHeads, tiles = tilesOf(keyLength), plane = tiles * BK * headSize;
   parallel(threads, [&](int thread, const Team& team) {
-    Range tasks = partOf(sequences * keyValueHeads, thread, team.threads);
-    float* memory = static_cast<float*>(scratch(thread, 2, (4 * plane + BQ * headSize) * 4));
-    BackwardScratch work{memory, memory + plane, memory + 2 * plane, memory + 3 * plane, memory + 4 * plane};
-    for (int64_t task = tasks.begin; task < tasks.end; task++) {
-      int64_t sequence = task / keyValueHeads, keyHead = task % keyValueHeads, row = sequence * keyLength;
-      for (int64_t tile = 0; tile < tiles; tile++) {
-        int64_t count = std::min(BK, keyLength - tile * BK), at = tile * BK * headSize;
-        packTransposed(key + (row + tile * BK) * keyStride + keyHead * headSize, keyStride, count, headSize,
-                       work.packedKeys + at);
-        packTransposed(value + (row + tile * BK) * valueStride + keyHead * headSize, valueStride, count, headSize,
-                       work.packedValues + at);
-      }
-      std::fill(work.keySums, work.keySums + 2 * plane, 0.0f);
-      for (int64_t first = 0; first < queryLength; first += BQ) {
-        Block block(shape, in, sequence, first);
-        for (int64_t head = keyHead * group; head < (keyHead + 1) * group; head++)
-          backwardBlock(shape, in, logSumExp, to, work, sequence, head, block);
-      }
-      for (int64_t j = 0; j < keyLength; j++) {
-        std::copy(work.keySums + j * headSize, work.keySums + (j + 1) * headSize,
-                  keyGradient + (row + j) * keyGradientStride + keyHead * headSize);
-        std::copy(work.valueSums + j * headSize, work.valueSums + (j + 1) * headSize,
-                  valueGradient + (row + j) * valueGradientStride + keyHead * headSize);
-      }
-    }
+#if defined(__AVX512BF16__)
+    if (precisionOf(precision) == Precision::bf16) return backward<Bfloat16Tiles>(shape, in, logSumExp, to, thread, team);
+#endif
+    (void)precision;
+    backward<SingleTiles>(shape, in, logSumExp, to, thread, team);
   });
 }

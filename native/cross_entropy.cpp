@@ -1,5 +1,5 @@
 // Output head and softmax cross-entropy in one. x [tokens, width], weight [vocabulary, width], targets i32 [tokens] (negative:
-// ignored), losses [tokens]; optional gradients of Σ losses. Tokens go in blocks whose logits take some 4 MB at most; inside a
+// ignored), losses [tokens]; optional gradients of Σ losses. Tokens go in blocks whose logits take some 4 MB, or of 512 tokens; inside a
 // block the vocabulary goes in chunks, with running maxima and sums, and the gradients come from the same logits.
 // Bound: FMA units; 2·tokens·vocabulary·width FLOPs, 6 with gradients. Returns the first bad target's position + 1, or 0.
 #include <algorithm>
@@ -13,7 +13,8 @@ using namespace tilth;
 namespace {
 
 constexpr int64_t kChunk = 2048;                   // columns of logits that are reduced while still in cache
-constexpr int64_t kLogitBytes = int64_t{4} << 20;  // of one block of tokens
+constexpr int64_t kLogitBytes = int64_t{4} << 20;  // of one block of tokens, if that is not less than
+constexpr int64_t kBlock = 512;                    // tokens: each block reads and writes the gradient of the whole weight
 
 struct Rows {
   float* maxima;
@@ -69,7 +70,7 @@ TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const 
   for (int64_t token = 0; token < tokens; token++)
     if (targets[token] >= vocabulary) return token + 1;
   const int64_t stride = (vocabulary + W - 1) / W * W;
-  const int64_t block = std::max<int64_t>(1, std::min(tokens, kLogitBytes / 4 / stride));
+  const int64_t block = std::max<int64_t>(1, std::min(tokens, std::max(kBlock, kLogitBytes / 4 / stride)));
   float* logits = static_cast<float*>(scratch(0, 5, block * stride * 4));
   float* reductions = static_cast<float*>(scratch(0, 6, 3 * block * 4));
   if (!logits || !reductions) return -1;

@@ -7,12 +7,10 @@
 
 #include <algorithm>
 
+#include "bf16.h"
 #include "transpose.h"
 #include "vector.h"
 
-#if defined(__AVX512BF16__)
-#include <immintrin.h>
-#endif
 
 namespace tilth {
 namespace {
@@ -76,63 +74,9 @@ struct Bfloat16Format {
     sum = reinterpret_cast<Vector>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), reinterpret_cast<__m512bh>(left),
                                                     reinterpret_cast<__m512bh>(right)));
   }
-  static __mmask16 firstLanes(int64_t count) {
-    return static_cast<__mmask16>(count >= 16 ? 0xFFFF : count <= 0 ? 0 : (1 << count) - 1);
-  }
-  static uint32_t cell(float even, float odd) {
-    __m128bh both = _mm_cvtne2ps_pbh(_mm_set_ss(odd), _mm_set_ss(even));
-    uint16_t words[8];
-    std::memcpy(words, &both, 16);
-    return words[0] | static_cast<uint32_t>(words[4]) << 16;
-  }
-  static void storeCell(float* to, float even, float odd) {
-    uint32_t bits = cell(even, odd);
-    std::memcpy(to, &bits, 4);
-  }
-
-  // As SingleFormat's; an odd last step is followed by a zero.
   template <int R>
   static void pack(const float* data, int64_t laneStride, int64_t stepStride, int64_t lanes, int64_t steps, float* to) {
-    const int64_t pairs = steps / 2;
-    int64_t done = 0;
-    if (laneStride == 1) {
-      alignas(64) static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                                     8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-      const __m512i interleave = _mm512_load_si512(order);
-      for (int l = 0; l < R; l += 16) {
-        const __mmask16 there = firstLanes(lanes - l), room = firstLanes(R - l);
-        for (int64_t p = 0; p < pairs; p++) {
-          const float* even = data + 2 * p * stepStride + l;
-          __m512bh both = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(there, even + stepStride), _mm512_maskz_loadu_ps(there, even));
-          _mm512_mask_storeu_epi32(to + p * R + l, room, _mm512_permutexvar_epi16(interleave, reinterpret_cast<__m512i>(both)));
-        }
-      }
-      done = pairs;
-    } else if (stepStride == 1) {
-      alignas(64) float rows[8][8];
-      for (; done + 8 <= pairs; done += 8) {
-        for (int first = 0; first < R; first += 8) {
-          int start = std::min(first, R - 8);
-          const float* pointers[8];
-          for (int l = 0; l < 8; l++) {
-            __m512 sixteen = start + l < lanes ? _mm512_loadu_ps(data + (start + l) * laneStride + 2 * done) : _mm512_setzero_ps();
-            __m256bh words = _mm512_cvtneps_pbh(sixteen);
-            std::memcpy(rows[l], &words, 32);
-            pointers[l] = rows[l];
-          }
-          transposeEight(pointers, to + done * R + start, R);
-        }
-      }
-    }
-    for (; done < pairs; done++) {
-      const float* even = data + 2 * done * stepStride;
-      for (int l = 0; l < R; l++)
-        storeCell(to + done * R + l, l < lanes ? even[l * laneStride] : 0.0f,
-                  l < lanes ? even[l * laneStride + stepStride] : 0.0f);
-    }
-    if (steps % 2 == 1)
-      for (int l = 0; l < R; l++)
-        storeCell(to + pairs * R + l, l < lanes ? data[l * laneStride + (steps - 1) * stepStride] : 0.0f, 0.0f);
+    packCells(data, laneStride, stepStride, lanes, steps, R, to);
   }
 };
 #endif
@@ -142,6 +86,9 @@ template <typename Format>
 void multiplyTile(const float* a, const float* b, int64_t groups, float* c, int64_t cStride, int64_t rows, int64_t columns,
                   bool add) {
   Vector sums[MR][NV] = {};
+  // The tile of C comes from far away: it is on its way while the products are summed.
+  for (int64_t i = 0; i < rows; i++)
+    for (int v = 0; v < NV; v++) __builtin_prefetch(c + i * cStride + v * W, 1);
   for (int64_t p = 0; p < groups; p++) {
     Vector right[NV];
 #pragma GCC unroll 4

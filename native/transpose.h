@@ -7,7 +7,7 @@ namespace tilth {
 
 // 8 × 8 block of `from` (8 rows of stride `stride`, 8 consecutive elements each), transposed to rows of stride `toStride`.
 typedef float Eight __attribute__((vector_size(32)));
-inline void transposeEight(const float* const from[8], float* to, int64_t toStride) {
+static inline void transposeEight(const float* const from[8], float* to, int64_t toStride) {
   Eight r[8];
   for (int i = 0; i < 8; i++) std::memcpy(&r[i], from[i], 32);
   Eight t[8], u[8];

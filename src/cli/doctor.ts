@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus, totalmem } from "node:os";
-import { measureJob, runJob } from "../jobs/index.ts";
+import { measureJob, measureLevelsJob, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
 import { formatBytes, formatFlops, say } from "./terminal.ts";
 
@@ -17,8 +18,13 @@ export const doctor: Command = {
     const device = {
       backend: input.text("backend") ?? "auto",
       threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
+      precision: "auto" as const,
     };
     const measured = await runJob(measureJob, { device }, { onEvent: ({ warning }) => say(`tilth: ${warning}`) });
+    const levels = measured.backend === "cpu" ? await runJob(measureLevelsJob, { threads: device.threads }) : [];
+    const programs = Object.fromEntries(
+      ["mpirun", "mpicc", "sbatch", "srun"].map((name) => [name, programVersion(name)]),
+    );
     const machine = {
       processor: cpus()[0]?.model ?? "unknown",
       processors: availableParallelism(),
@@ -27,7 +33,7 @@ export const doctor: Command = {
       platform: `${process.platform}-${process.arch}`,
     };
     if (input.flag("json")) {
-      process.stdout.write(`${JSON.stringify({ ...machine, ...measured })}\n`);
+      process.stdout.write(`${JSON.stringify({ ...machine, ...measured, levels, programs })}\n`);
       return;
     }
     process.stdout.write(
@@ -36,10 +42,21 @@ export const doctor: Command = {
         `Memory       ${formatBytes(machine.memoryBytes)}`,
         `Node         ${machine.node} on ${machine.platform}`,
         `Backend      ${measured.description}`,
-        `Peak         ${formatFlops(measured.peakFlops)} in f32, measured: what MFU is a share of`,
+        `Peak         ${formatFlops(measured.peakFlops)} in ${measured.precision}, measured: what MFU is a share of`,
         `Memory rate  ${formatBytes(measured.memoryBytesPerSecond)}/s, copying`,
+        ...levels.map(
+          ({ level, precision, peakFlops, productFlops }, index) =>
+            `${(index === 0 ? "Levels" : "").padEnd(12)} ${level.padEnd(10)} ${precision.padEnd(4)}  peak ${formatFlops(peakFlops)}, product of 2,048² ${formatFlops(productFlops)} (${((100 * productFlops) / peakFlops).toFixed(0)} %)`,
+        ),
+        ...Object.entries(programs).map(([name, version]) => `${name.padEnd(12)} ${version ?? "not here"}`),
         "",
       ].join("\n"),
     );
   },
 };
+
+/** The first line of what a program says of itself, or null where it is not installed. */
+function programVersion(name: string): string | null {
+  const { status, stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
+  return status === 0 ? stdout.split("\n")[0].trim() : null;
+}

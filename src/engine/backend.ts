@@ -8,8 +8,9 @@
 import type { Storage, Tensor } from "./tensor.ts";
 
 /**
- * What the operands of matrix products (`matmul`, `headCrossEntropy`, `muon`) are rounded to before they multiply: f32, or
- * bfloat16 (to nearest even). Memory, sums, softmax, norms and optimizer state are f32 in both.
+ * What the operands of matrix products (`matmul`, `attention`, `headCrossEntropy`, `muon`) are rounded to before they
+ * multiply: f32, or bfloat16 (to nearest even). Memory, sums, softmax, norms and optimizer state are f32 in both. Products of
+ * a few rows, which memory bounds, may multiply in f32 always; the reference rounds no operand of attention.
  */
 export type Precision = "f32" | "bf16";
 

@@ -1,5 +1,7 @@
 /** Tensors, ops and optimizers over interchangeable backends. Knows nothing of models or data. */
 export type * from "./backend.ts";
+export { CompilerMissingError } from "./backends/cpu/compiler.ts";
+export { supportedLevels } from "./backends/cpu/isa.ts";
 export { type BackendOptions, backendNames, createBackend } from "./backends/index.ts";
 export { Engine, type Variable } from "./engine.ts";
 export { type AttentionOptions, splitPackedHeads } from "./ops/attention.ts";

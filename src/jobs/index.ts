@@ -3,6 +3,7 @@ export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
 export type { DeviceOptions, Job, JobContext } from "./job.ts";
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
+export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export {
   buildRunCorpus,
   type LicenceShare,

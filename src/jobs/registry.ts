@@ -3,10 +3,11 @@ import { evaluateJob } from "./evaluate.ts";
 import { generateJob } from "./generate.ts";
 import type { Job } from "./job.ts";
 import { measureJob } from "./measure.ts";
+import { measureLevelsJob } from "./measure-levels.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 
-const jobs = [tokenizeJob, measureJob, trainJob, evaluateJob, generateJob] as const;
+const jobs = [tokenizeJob, measureJob, measureLevelsJob, trainJob, evaluateJob, generateJob] as const;
 
 /** The job of that name; jobs are named by code, so an unknown one is a mistake of ours. */
 export function jobNamed(name: string): Job<unknown, unknown, unknown> {

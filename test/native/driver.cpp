@@ -23,10 +23,10 @@ FUNCTION(void, rms_norm_backward, int, float*, float*, const float*, const float
 FUNCTION(int64_t, rope, int, float*, int64_t, const float*, int64_t, const float*, const int32_t*, int64_t, int64_t, int64_t,
          int64_t, int64_t, int);
 FUNCTION(void, attention, int, const float*, int64_t, const float*, int64_t, const float*, int64_t, float*, int64_t, float*,
-         const int32_t*, const int32_t*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, int);
+         const int32_t*, const int32_t*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, int, int);
 FUNCTION(void, attention_backward, int, const float*, int64_t, const float*, int64_t, const float*, int64_t, const float*,
          int64_t, const float*, const float*, int64_t, float*, int64_t, float*, int64_t, float*, int64_t, const int32_t*,
-         const int32_t*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, int);
+         const int32_t*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, int, int);
 FUNCTION(void, swiglu, int, float*, const float*, int64_t, int64_t);
 FUNCTION(void, swiglu_backward, int, float*, const float*, const float*, int64_t, int64_t);
 FUNCTION(int64_t, head_cross_entropy, int, float*, const float*, const float*, const int32_t*, float*, float*, int64_t, int64_t,
@@ -115,13 +115,14 @@ void attention(int threads, int64_t sequences, int64_t queries, int64_t keys, in
   Floats out(tokens * width), sums(heads * tokens), gradient(tokens * width);
   Floats dq(span(tokens, width, width + 1)), dk(span(others, keyWidth, keyWidth + 2)), dv(span(others, keyWidth, keyWidth));
   auto from = idsBelow(static_cast<int32_t>(keys), tokens), to = idsBelow(static_cast<int32_t>(keys + 1), tokens);
-  for (int masked = 0; masked < 2; masked++) {
+  for (int mode = 0; mode < 2 + 2 * static_cast<int>(tilth_has_bf16()); mode++) {
+    const int masked = mode % 2, bf16 = mode / 2;
     const int32_t *first = masked ? from.data() : nullptr, *last = masked ? to.data() : nullptr;
     tilth_attention(threads, q, width + 1, k, keyWidth + 2, v, keyWidth, out, width, sums, first, last, sequences, queries,
-                    keys, heads, keyHeads, size, 0.3f, causal);
+                    keys, heads, keyHeads, size, 0.3f, causal, bf16);
     tilth_attention_backward(threads, q, width + 1, k, keyWidth + 2, v, keyWidth, out, width, sums, gradient, width, dq,
                              width + 1, dk, keyWidth + 2, dv, keyWidth, first, last, sequences, queries, keys, heads, keyHeads,
-                             size, 0.3f, causal);
+                             size, 0.3f, causal, bf16);
   }
 }
 

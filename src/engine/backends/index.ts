@@ -7,6 +7,8 @@ export interface BackendOptions {
   readonly threads?: number;
   /** `auto` is bf16 where the processor multiplies in it, else f32, which is also the default. */
   readonly precision?: Precision | "auto";
+  /** Instruction-set level of the cpu backend; `TILTH_ISA`, else the best one, if left out. */
+  readonly level?: string;
 }
 
 type BackendFactory = (options: BackendOptions) => Promise<Backend>;

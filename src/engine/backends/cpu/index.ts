@@ -14,9 +14,9 @@ import { loadLibrary } from "./library.ts";
  * Throws CompilerMissingError without a compiler, TilthError where no instruction-set level fits.
  */
 export async function createCpuBackend(
-  options: { threads?: number; precision?: Precision | "auto" } = {},
+  options: { threads?: number; precision?: Precision | "auto"; level?: string } = {},
 ): Promise<Backend> {
-  const level = chosenLevel();
+  const level = options.level === undefined ? chosenLevel() : chosenLevel(options.level);
   const threads = options.threads ?? threadsFromEnvironment() ?? availableParallelism();
   const library = loadLibrary((await ensureNativeLibrary(level)).path);
   const precision = precisionOf(options.precision ?? "f32", library.has_bf16() === 1, level);

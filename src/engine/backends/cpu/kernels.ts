@@ -104,6 +104,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
         threads,
         ...strided(tensors.query, tensors.key, tensors.value, tensors.out),
         ...rest(tensors, shape),
+        bf16,
       );
     },
 
@@ -125,6 +126,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
         logSumExp,
         ...strided(gradient, queryGradient, keyGradient, valueGradient),
         ...mask,
+        bf16,
       );
     },
 

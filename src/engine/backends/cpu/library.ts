@@ -40,7 +40,7 @@ const signatures = {
       "int",
       ...[address, length, address, length, address, length, address, length],
       ...[address, address, address],
-      ...[length, length, length, length, length, length, "float", "int"],
+      ...[length, length, length, length, length, length, "float", "int", "int"],
     ],
   ],
   attention_backward: [
@@ -49,7 +49,7 @@ const signatures = {
       "int",
       ...[address, length, address, length, address, length, address, length, address, address, length],
       ...[address, length, address, length, address, length, address, address],
-      ...[length, length, length, length, length, length, "float", "int"],
+      ...[length, length, length, length, length, length, "float", "int", "int"],
     ],
   ],
   swiglu: ["void", ["int", address, address, length, length]],

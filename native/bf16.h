@@ -1,0 +1,142 @@
+// Packing into bfloat16 for AVX512-BF16: a cell of four bytes holds two consecutive steps of k of one row or column, rounded
+// to nearest even, the earlier one in its low half.
+#pragma once
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "transpose.h"
+
+namespace tilth {
+
+static inline __mmask16 firstLanes(int64_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xFFFF : count <= 0 ? 0 : (1 << count) - 1);
+}
+
+static inline void storeCell(float* to, float even, float odd) {
+  __m128bh both = _mm_cvtne2ps_pbh(_mm_set_ss(odd), _mm_set_ss(even));
+  uint16_t words[8];
+  std::memcpy(words, &both, 16);
+  uint32_t bits = words[0] | static_cast<uint32_t>(words[4]) << 16;
+  std::memcpy(to, &bits, 4);
+}
+
+// Lane l of step p is data[l · laneStride + p · stepStride], one of the strides 1. Groups of two steps become rows of `width`
+// cells (at least 8 where steps are contiguous), zero from `lanes` on; an odd last step is followed by a zero.
+__attribute__((always_inline)) static inline void packCells(const float* data, int64_t laneStride, int64_t stepStride,
+                                                            int64_t lanes, int64_t steps, int64_t width, float* to) {
+  const int64_t pairs = steps / 2;
+  int64_t done = 0;
+  if (laneStride == 1) {
+    alignas(64) static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    const __m512i interleave = _mm512_load_si512(order);
+    for (int64_t l = 0; l < width; l += 16) {
+      const __mmask16 there = firstLanes(lanes - l), room = firstLanes(width - l);
+      for (int64_t p = 0; p < pairs; p++) {
+        const float* even = data + 2 * p * stepStride + l;
+        __m512bh both = _mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(there, even + stepStride), _mm512_maskz_loadu_ps(there, even));
+        _mm512_mask_storeu_epi32(to + p * width + l, room, _mm512_permutexvar_epi16(interleave, reinterpret_cast<__m512i>(both)));
+      }
+    }
+    done = pairs;
+  } else if (stepStride == 1) {
+    alignas(64) float rows[8][8];
+    for (; done + 8 <= pairs; done += 8) {
+      for (int64_t first = 0; first < width; first += 8) {
+        int64_t start = std::min(first, width - 8);
+        const float* pointers[8];
+        for (int l = 0; l < 8; l++) {
+          __m512 sixteen = start + l < lanes ? _mm512_loadu_ps(data + (start + l) * laneStride + 2 * done) : _mm512_setzero_ps();
+          __m256bh words = _mm512_cvtneps_pbh(sixteen);
+          std::memcpy(rows[l], &words, 32);
+          pointers[l] = rows[l];
+        }
+        transposeEight(pointers, to + done * width + start, width);
+      }
+    }
+  }
+  for (; done < pairs; done++) {
+    const float* even = data + 2 * done * stepStride;
+    for (int64_t l = 0; l < width; l++)
+      storeCell(to + done * width + l, l < lanes ? even[l * laneStride] : 0.0f,
+                l < lanes ? even[l * laneStride + stepStride] : 0.0f);
+  }
+  if (steps % 2 == 1)
+    for (int64_t l = 0; l < width; l++)
+      storeCell(to + pairs * width + l, l < lanes ? data[l * laneStride + (steps - 1) * stepStride] : 0.0f, 0.0f);
+}
+
+// A row of `count` floats as cells of its consecutive pairs; an odd last one is followed by a zero.
+static inline void rowCells(const float* from, int64_t count, float* to) {
+  int64_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    __m512bh both = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + i + 16), _mm512_loadu_ps(from + i));
+    std::memcpy(to + i / 2, &both, 64);
+  }
+  for (; i + 2 <= count; i += 2) storeCell(to + i / 2, from[i], from[i + 1]);
+  if (i < count) storeCell(to + i / 2, from[i], 0.0f);
+}
+
+// C [ROWS, up to 16·VECTORS] (+)= A · B over groups of two steps. A's cell (i, g) is a[i · aRow + g · aColumn], B's groups are
+// rows of cells, bRow apart; `last` masks the last vector of columns.
+template <int ROWS, int VECTORS>
+static inline void cellBlock(int64_t groups, const float* a, int64_t aRow, int64_t aColumn, const float* b, int64_t bRow,
+                             float* c, int64_t cRow, __mmask16 last, bool accumulate) {
+  __m512 sums[ROWS][VECTORS];
+#pragma GCC unroll 8
+  for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++)
+      sums[i][v] = accumulate ? _mm512_maskz_loadu_ps(v == VECTORS - 1 ? last : 0xFFFF, c + i * cRow + v * 16) : _mm512_setzero_ps();
+  for (int64_t g = 0; g < groups; g++) {
+    __m512i right[VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++)
+      right[v] = _mm512_maskz_loadu_epi32(v == VECTORS - 1 ? last : 0xFFFF, b + g * bRow + v * 16);
+#pragma GCC unroll 8
+    for (int i = 0; i < ROWS; i++) {
+      int32_t bits;
+      std::memcpy(&bits, a + i * aRow + g * aColumn, 4);
+      const __m512bh left = reinterpret_cast<__m512bh>(_mm512_set1_epi32(bits));
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; v++)
+        sums[i][v] = _mm512_dpbf16_ps(sums[i][v], left, reinterpret_cast<__m512bh>(right[v]));
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++) _mm512_mask_storeu_ps(c + i * cRow + v * 16, v == VECTORS - 1 ? last : 0xFFFF, sums[i][v]);
+}
+
+template <int VECTORS>
+static inline void cellColumns(int64_t m, int64_t groups, const float* a, int64_t aRow, int64_t aColumn, const float* b,
+                               int64_t bRow, float* c, int64_t cRow, __mmask16 last, bool accumulate) {
+  constexpr int ROWS = VECTORS <= 2 ? 8 : 4;
+  int64_t i = 0;
+  for (; i + ROWS <= m; i += ROWS)
+    cellBlock<ROWS, VECTORS>(groups, a + i * aRow, aRow, aColumn, b, bRow, c + i * cRow, cRow, last, accumulate);
+  for (; i < m; i++) cellBlock<1, VECTORS>(groups, a + i * aRow, aRow, aColumn, b, bRow, c + i * cRow, cRow, last, accumulate);
+}
+
+// C [m, n] (+)= A · B on one thread, operands in cells (see cellBlock).
+static inline void cellProduct(int64_t m, int64_t n, int64_t groups, const float* a, int64_t aRow, int64_t aColumn,
+                               const float* b, int64_t bRow, float* c, int64_t cRow, bool accumulate) {
+  for (int64_t j = 0; j < n; j += 64) {
+    const int64_t columns = std::min<int64_t>(64, n - j);
+    const __mmask16 last = firstLanes(columns - (columns - 1) / 16 * 16);
+    switch ((columns + 15) / 16) {
+      case 4: cellColumns<4>(m, groups, a, aRow, aColumn, b + j, bRow, c + j, cRow, last, accumulate); break;
+      case 3: cellColumns<3>(m, groups, a, aRow, aColumn, b + j, bRow, c + j, cRow, last, accumulate); break;
+      case 2: cellColumns<2>(m, groups, a, aRow, aColumn, b + j, bRow, c + j, cRow, last, accumulate); break;
+      default: cellColumns<1>(m, groups, a, aRow, aColumn, b + j, bRow, c + j, cRow, last, accumulate);
+    }
+  }
+}
+
+}  // namespace tilth
+#endif

@@ -20,6 +20,18 @@ interface Node {
   readonly options: never;
 }
 
+/** A stretch of ops whose activations were not kept: it runs again when its gradients are wanted. */
+interface Checkpoint {
+  readonly outputs: Readonly<Record<string, Variable>>;
+  readonly again: () => Readonly<Record<string, Variable>>;
+}
+
+/** How an engine works. */
+export interface EngineOptions {
+  /** Keep only inputs and outputs of what runs in `checkpoint`, and compute the rest again in the backward pass. */
+  readonly activationCheckpointing?: boolean;
+}
+
 /**
  * Eager execution with a tape over one backend. Everything allocated inside `scope` is given back at its end, or as soon
  * as the backward pass is done with it.
@@ -27,12 +39,15 @@ interface Node {
 export class Engine implements OpContext {
   readonly backend: Backend;
   private readonly pool: MemoryPool;
-  private tape: Node[] = [];
+  private tape: (Node | Checkpoint)[] = [];
   private scopeTensors: Set<Tensor> | undefined;
   private recordingNow = false;
   private readonly objectives = new WeakSet<Variable>();
 
-  constructor(backend: Backend) {
+  constructor(
+    backend: Backend,
+    private readonly options: EngineOptions = {},
+  ) {
     this.backend = backend;
     this.pool = new MemoryPool(backend);
   }
@@ -109,6 +124,28 @@ export class Engine implements OpContext {
   }
 
   /**
+   * Runs `work`, a stretch of ops. With activation checkpointing (Chen et al. 2016) its inner activations are given back at
+   * once and computed again in the backward pass: the same bits, less memory, one more forward pass of it. `work` must not
+   * write into tensors from outside (in-place ops included), and uses only what it is given or makes.
+   */
+  checkpoint<Outputs extends Readonly<Record<string, Variable>>>(work: () => Outputs): Outputs {
+    if (!this.recordingNow || this.options.activationCheckpointing !== true || this.scopeTensors === undefined) {
+      return work();
+    }
+    const before = new Set(this.scopeTensors);
+    this.recordingNow = false;
+    const computed = work();
+    this.recordingNow = true;
+    const kept = new Set(Object.values(computed).map(({ tensor }) => tensor));
+    for (const tensor of [...this.scopeTensors]) if (!before.has(tensor) && !kept.has(tensor)) this.free(tensor);
+    const outputs = Object.fromEntries(
+      Object.entries(computed).map(([name, { tensor }]) => [name, { tensor, requiresGradient: true }]),
+    ) as unknown as Outputs;
+    this.tape.push({ outputs, again: work });
+    return outputs;
+  }
+
+  /**
    * Adds the gradients of the scalar `loss` to every parameter's gradient. Frees activations as it goes, so the scope's
    * tensors must not be read afterwards, except the loss itself.
    */
@@ -118,9 +155,28 @@ export class Engine implements OpContext {
     const seed = this.allocate([1]);
     this.backend.kernels.fill(seed, 1);
     gradients.set(loss, seed);
-    for (let node = this.tape.pop(); node !== undefined; node = this.tape.pop()) {
-      this.backwardNode(node, gradients, loss);
+    this.walkBack(0, gradients, loss);
+  }
+
+  /** Takes the tape back to its first `length` entries. */
+  private walkBack(length: number, gradients: Map<Variable, Tensor>, loss: Variable): void {
+    while (this.tape.length > length) {
+      const entry = this.tape.pop()!;
+      if ("again" in entry) this.backwardCheckpoint(entry, gradients, loss);
+      else this.backwardNode(entry, gradients, loss);
     }
+  }
+
+  private backwardCheckpoint({ outputs, again }: Checkpoint, gradients: Map<Variable, Tensor>, loss: Variable): void {
+    const length = this.tape.length;
+    const repeated = again();
+    for (const [name, variable] of Object.entries(outputs)) {
+      const gradient = gradients.get(variable);
+      gradients.delete(variable);
+      if (gradient !== undefined) gradients.set(repeated[name], gradient);
+      this.free(variable.tensor);
+    }
+    this.walkBack(length, gradients, loss);
   }
 
   private backwardNode(node: Node, gradients: Map<Variable, Tensor>, loss: Variable): void {

@@ -225,15 +225,18 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     let delta: Variable | undefined;
     this.layers.forEach((layer, index) => {
       const first = addAndNorm(stream, delta, layer.attentionNorm);
-      const projected = engine.run(linear, { x: first.out, weight: layer.queryKeyValue }, {}).out;
-      const attended = attend(engine.run(rope, { x: projected }, rotation).out, index);
-      const mixed = engine.run(linear, { x: attended, weight: layer.attentionOutput }, {}).out;
+      // The first norm stays outside: it writes its sum over the delta that came before.
+      const after = engine.checkpoint(() => {
+        const projected = engine.run(linear, { x: first.out, weight: layer.queryKeyValue }, {}).out;
+        const attended = attend(engine.run(rope, { x: projected }, rotation).out, index);
+        const mixed = engine.run(linear, { x: attended, weight: layer.attentionOutput }, {}).out;
 
-      const second = addAndNorm(first.sum, mixed, layer.mlpNorm);
-      const gateUp = engine.run(linear, { x: second.out, weight: layer.gateUp }, {}).out;
-      const activated = engine.run(swiglu, { gateUp }, {}).out;
-      delta = engine.run(linear, { x: activated, weight: layer.down }, {}).out;
-      stream = second.sum;
+        const second = addAndNorm(first.sum, mixed, layer.mlpNorm);
+        const gateUp = engine.run(linear, { x: second.out, weight: layer.gateUp }, {}).out;
+        const activated = engine.run(swiglu, { gateUp }, {}).out;
+        return { delta: engine.run(linear, { x: activated, weight: layer.down }, {}).out, stream: second.sum };
+      });
+      ({ delta, stream } = after);
     });
     const hidden = addAndNorm(stream, delta, this.arena.get("norm")).out;
     return { hidden, head: this.configuration.tiedEmbeddings ? table : this.arena.get("head") };

@@ -42,6 +42,8 @@ export const trainingConfiguration = settingsObject("training", {
   optimizer: optimizerConfiguration.prefault({}),
   /** Whether a token sees only its own document. */
   documentMask: z.boolean().default(true),
+  /** Keep one layer's activations at a time and compute them again: less memory, about a quarter more time. */
+  activationCheckpointing: z.boolean().default(false),
   validateEvery: positiveInteger.default(100),
   /** Sequences of one validation pass during the run. */
   validationSequences: positiveInteger.default(64),

@@ -27,7 +27,7 @@ export class Trainer {
     modelConfiguration: unknown,
     readonly configuration: TrainingConfiguration,
   ) {
-    this.engine = new Engine(backend);
+    this.engine = new Engine(backend, { activationCheckpointing: configuration.activationCheckpointing });
     this.model = architecture.create(this.engine, modelConfiguration);
     this.model.arena.initialize(configuration.seed);
     const { optimizer } = configuration;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
-import { AdamW, type Backend, createBackend, Engine } from "../../src/engine/index.ts";
+import { AdamW, type Backend, createBackend, Engine, type EngineOptions } from "../../src/engine/index.ts";
 import { Random } from "../../src/foundation/index.ts";
 import { llama, llamaConfiguration } from "../../src/models/index.ts";
 import { nextTokenLoss } from "../../src/objectives/index.ts";
@@ -29,8 +29,8 @@ function batchOf(seed: number) {
 }
 
 /** Losses, all gradients and the parameters after three AdamW steps. */
-async function trained(backend: Backend) {
-  const engine = new Engine(backend);
+async function trained(backend: Backend, options: EngineOptions = {}) {
+  const engine = new Engine(backend, options);
   const model = llama.create(engine, configuration);
   model.arena.initialize(7);
   const optimizer = new AdamW(model.arena, {
@@ -93,6 +93,16 @@ describe("a small Llama", () => {
     expect(relativeError(reference.cached, reference.whole)).toBeLessThan(1e-6);
   });
 
+  it("needs less memory with activation checkpointing", async () => {
+    const peaks = [];
+    for (const activationCheckpointing of [false, true]) {
+      const backend = await createBackend("reference");
+      await trained(backend, { activationCheckpointing });
+      peaks.push(backend.memory().peakBytes);
+    }
+    expect(peaks[1]).toBeLessThan(0.9 * peaks[0]);
+  });
+
   describe.each(supportedLevels())("on the cpu backend at %s", (level) => {
     it.each([1, 2, 3])("trains as the reference does, with the same bits twice, on %i threads", async (threads) => {
       process.env.TILTH_ISA = level;
@@ -100,6 +110,7 @@ describe("a small Llama", () => {
         const backend = await createBackend("cpu", { threads });
         const [once, twice] = [await trained(backend), await trained(backend)];
         expect(once).toEqual(twice);
+        expect(await trained(backend, { activationCheckpointing: true })).toEqual(once);
         expect(relativeError(once.losses, reference.losses)).toBeLessThan(1e-6);
         expect(relativeError(once.gradients, reference.gradients)).toBeLessThan(1e-5);
         expect(relativeError(once.parameters, reference.parameters)).toBeLessThan(1e-5);

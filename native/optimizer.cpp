@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "pool.h"
+#include "vector.h"
 
 using namespace tilth;
 
@@ -19,13 +20,24 @@ TILTH_EXPORT void tilth_adamw(int threads, float* parameters, const float* gradi
   const float b1 = static_cast<float>(beta1), b2 = static_cast<float>(beta2), eps = static_cast<float>(epsilon);
   const float c1 = static_cast<float>(1.0 - beta1), c2 = static_cast<float>(1.0 - beta2);
   parallelFor(threads, count, 16384, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      float gradient = gradients[i] * clip;
-      float first = b1 * firstMoment[i] + c1 * gradient;
-      float second = b2 * secondMoment[i] + c2 * gradient * gradient;
-      firstMoment[i] = first;
-      secondMoment[i] = second;
-      parameters[i] = parameters[i] * decay - rate * first / (std::sqrt(second) * secondCorrection + eps);
+    auto step = [&](Vector parameter, Vector gradient, Vector& first, Vector& second) {
+      gradient *= clip;
+      first = b1 * first + c1 * gradient;
+      second = b2 * second + c2 * gradient * gradient;
+      return parameter * decay - rate * first / (squareRoot(second) * secondCorrection + eps);
+    };
+    int64_t i = begin;
+    for (; i + W <= end; i += W) {
+      Vector first = load(firstMoment + i), second = load(secondMoment + i);
+      store(parameters + i, step(load(parameters + i), load(gradients + i), first, second));
+      store(firstMoment + i, first);
+      store(secondMoment + i, second);
+    }
+    if (const int64_t rest = end - i; rest > 0) {
+      Vector first = loadPart(firstMoment + i, rest), second = loadPart(secondMoment + i, rest);
+      storePart(parameters + i, step(loadPart(parameters + i, rest), loadPart(gradients + i, rest), first, second), rest);
+      storePart(firstMoment + i, first, rest);
+      storePart(secondMoment + i, second, rest);
     }
   });
 }

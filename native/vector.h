@@ -1,8 +1,13 @@
 // One vector type for all instruction-set levels: W floats, by the compiler's vector extensions.
 // The level is chosen by compiler flags; W follows from it. All loads and stores are unaligned.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 namespace tilth {
 
@@ -44,6 +49,17 @@ static inline Vector select(IntegerVector mask, Vector yes, Vector no) {
 }
 
 static inline Vector maximum(Vector a, Vector b) { return select(a > b, a, b); }
+
+static inline Vector squareRoot(Vector value) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vector>(_mm512_sqrt_ps(reinterpret_cast<__m512>(value)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vector>(_mm256_sqrt_ps(reinterpret_cast<__m256>(value)));
+#else
+  for (int i = 0; i < W; i++) value[i] = std::sqrt(value[i]);
+  return value;
+#endif
+}
 
 // The lanes `half` further on, for reductions in a fixed tree order.
 template <int HALF>

@@ -64,10 +64,11 @@ export function progressLine(): {
   };
 }
 
-/** 1234567 → "1.23M". */
+/** 1234567 → "1.23M". Three digits, up to T. */
 export function formatCount(value: number): string {
   if (!Number.isFinite(value)) return "–";
   for (const [unit, size] of [
+    ["T", 1e12],
     ["G", 1e9],
     ["M", 1e6],
     ["k", 1e3],

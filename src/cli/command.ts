@@ -19,6 +19,18 @@ export interface Command {
   run(input: CommandInput): Promise<void>;
 }
 
+/** A command as lists show it; its code is loaded only when it is used, so that help answers at once. */
+export interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<Command | CommandGroup>;
+}
+
+/** A command of commands, such as `tilth data`: the first word after its name chooses. */
+export interface CommandGroup {
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, CommandEntry>>;
+}
+
 /** What the user typed after the command's name. */
 export class CommandInput {
   constructor(
@@ -119,6 +131,23 @@ export function helpOf(name: string, command: Command): string {
     "",
     "Examples:",
     ...examples,
+    "",
+  ].join("\n");
+}
+
+/** The help of a group, or of the whole program where `name` is empty: one line a command. */
+export function helpOfGroup(name: string, { summary, commands }: CommandGroup): string {
+  const full = name === "" ? "tilth" : `tilth ${name}`;
+  const width = Math.max(12, ...Object.keys(commands).map(({ length }) => length + 1));
+  return [
+    `${full}: ${summary}`,
+    "",
+    `Usage: ${full} <command> [options]`,
+    "",
+    "Commands:",
+    ...Object.entries(commands).map(([command, entry]) => `  ${command.padEnd(width)} ${entry.summary}`),
+    "",
+    `${full} <command> --help tells more.${name === "" ? " Begin with: tilth quickstart" : ""}`,
     "",
   ].join("\n");
 }

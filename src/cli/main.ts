@@ -1,87 +1,76 @@
 #!/usr/bin/env node
 /** The command line: finds the command, runs it, prints errors on stderr and leaves with their exit code. */
 import { messageOf, nearest, packageVersion, TilthError, UsageError } from "../foundation/index.ts";
-import { type Command, helpOf, readArguments } from "./command.ts";
+import { type Command, type CommandGroup, helpOf, helpOfGroup, readArguments } from "./command.ts";
 
-interface Entry {
-  readonly summary: string;
-  load(): Promise<Command>;
-}
-
-/** One line a command; each is loaded only when it is used, so that help answers at once. */
-const commands: Readonly<Record<string, Entry>> = {
-  quickstart: {
-    summary: "the whole road in a few minutes: corpus, tokenizer, training, evaluation, samples, checkpoint",
-    load: async () => (await import("./quickstart.ts")).quickstart,
-  },
-  init: {
-    summary: "write a commented tilth.config.ts",
-    load: async () => (await import("./init.ts")).init,
-  },
-  data: {
-    summary: "build: curate a corpus; report: what is in it; why: what decided about one document; sample",
-    load: async () => (await import("./data.ts")).data,
-  },
-  tokenizer: {
-    summary: "train a byte-level BPE, encode text with one, look into one",
-    load: async () => (await import("./tokenizer.ts")).tokenizer,
-  },
-  train: {
-    summary: "train a model as a configuration file says, or --resume a run",
-    load: async () => (await import("./train.ts")).train,
-  },
-  eval: {
-    summary: "bits per byte of a checkpoint on held-out documents",
-    load: async () => (await import("./eval.ts")).evaluate,
-  },
-  generate: {
-    summary: "stream text from a checkpoint",
-    load: async () => (await import("./generate.ts")).generate,
-  },
-  doctor: {
-    summary: "what this machine has: backend, instruction set, threads, measured rates",
-    load: async () => (await import("./doctor.ts")).doctor,
+/** One line a command. */
+const program: CommandGroup = {
+  summary: `pre-training in TypeScript, version ${packageVersion()}`,
+  commands: {
+    quickstart: {
+      summary: "the whole road in a few minutes: corpus, tokenizer, training, evaluation, samples, checkpoint",
+      load: async () => (await import("./quickstart.ts")).quickstart,
+    },
+    init: {
+      summary: "write a commented tilth.config.ts",
+      load: async () => (await import("./init.ts")).init,
+    },
+    data: {
+      summary: "build, report, why, sample: curate a corpus, and everything one may ask of it",
+      load: async () => (await import("./data/index.ts")).data,
+    },
+    tokenizer: {
+      summary: "train a byte-level BPE, encode text with one, look into one",
+      load: async () => (await import("./tokenizer.ts")).tokenizer,
+    },
+    train: {
+      summary: "train a model as a configuration file says, or --resume a run",
+      load: async () => (await import("./train.ts")).train,
+    },
+    eval: {
+      summary: "bits per byte of a checkpoint on held-out documents",
+      load: async () => (await import("./eval.ts")).evaluate,
+    },
+    generate: {
+      summary: "stream text from a checkpoint",
+      load: async () => (await import("./generate.ts")).generate,
+    },
+    doctor: {
+      summary: "what this machine has: backend, instruction set, threads, measured rates",
+      load: async () => (await import("./doctor.ts")).doctor,
+    },
   },
 };
 
-function overview(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
-  return [
-    `tilth ${packageVersion()}: pre-training in TypeScript`,
-    "",
-    "Usage: tilth <command> [options]",
-    "",
-    "Commands:",
-    ...lines,
-    "",
-    "tilth <command> --help tells more. Begin with: tilth quickstart",
-    "",
-  ].join("\n");
-}
-
-async function main(args: string[]): Promise<void> {
-  const [name, ...rest] = args;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(overview());
-    return;
-  }
-  if (name === "--version" || name === "-v") {
+async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === "--version" || args[0] === "-v") {
     process.stdout.write(`${packageVersion()}\n`);
     return;
   }
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (entry === undefined) {
-    const guess = nearest(name, Object.keys(commands));
-    throw new UsageError(`there is no command "${name}"`, {
-      remedy: guess === undefined ? "See: tilth --help" : `Did you mean "${guess}"?`,
-    });
-  }
-  const command = await entry.load();
-  if (rest.includes("--help") || rest.includes("-h")) {
-    process.stdout.write(helpOf(name, command));
+  await run("", program, args[0] === "help" ? args.slice(1) : args);
+}
+
+/** Walks from group to command by the words typed, then runs it or shows its help. */
+async function run(name: string, found: Command | CommandGroup, args: readonly string[]): Promise<void> {
+  const wantsHelp = (word: string | undefined) => word === "--help" || word === "-h";
+  if (!("commands" in found)) {
+    if (args.some(wantsHelp)) process.stdout.write(helpOf(name, found));
+    else await found.run(readArguments(found, args));
     return;
   }
-  await command.run(readArguments(command, rest));
+  const [word, ...rest] = args;
+  if (word === undefined || wantsHelp(word)) {
+    process.stdout.write(helpOfGroup(name, found));
+    return;
+  }
+  const full = `${name} ${word}`.trim();
+  if (!Object.hasOwn(found.commands, word)) {
+    const guess = nearest(word, Object.keys(found.commands));
+    throw new UsageError(`there is no command "${full}"`, {
+      remedy: guess === undefined ? `See: ${`tilth ${name}`.trim()} --help` : `Did you mean "${guess}"?`,
+    });
+  }
+  await run(full, await found.commands[word].load(), rest);
 }
 
 // A reader that closes the pipe (head, less) has seen enough.

@@ -1,0 +1,24 @@
+/** `tilth data …`: one line a subcommand, each in a file of its own. */
+import type { CommandGroup } from "../command.ts";
+
+export const data: CommandGroup = {
+  summary: "curate a corpus, and everything one may ask of it",
+  commands: {
+    build: {
+      summary: "read sources, clean, filter, deduplicate, and write the document store",
+      load: async () => (await import("./build.ts")).build,
+    },
+    report: {
+      summary: "what is in a corpus: terminal, HTML, JSON, attribution file",
+      load: async () => (await import("./report.ts")).report,
+    },
+    why: {
+      summary: "everything that decided about one document",
+      load: async () => (await import("./why.ts")).why,
+    },
+    sample: {
+      summary: "look at some documents, kept or rejected",
+      load: async () => (await import("./sample.ts")).sample,
+    },
+  },
+};

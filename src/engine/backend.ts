@@ -210,6 +210,38 @@ export interface Kernels {
     weightGradient?: Tensor;
   }): void;
 
+  /**
+   * Images as rows of patches. pixels: [images, channels, height, width], height and width multiples of `patch`;
+   * out: [images · (leading + patches of an image), channels · patch²], row by row of the grid, a patch channel by channel:
+   * the order of a convolution's weights. `leading` rows of zeros come before each image's patches.
+   */
+  patches(out: Tensor, pixels: Tensor, patch: number, leading: number): void;
+
+  /** out[r] = x[r] + table[r mod period], table: [period, width]. `out` may be `x`. Row strides honoured on out and x. */
+  addRows(out: Tensor, x: Tensor, table: Tensor): void;
+  /** tableGradient[r mod period] += gradient[r], in the order of rows (accumulates). Row stride honoured on gradient. */
+  addRowsBackward(tableGradient: Tensor, gradient: Tensor): void;
+
+  /** out = x / max(‖x‖, 1e-12), row by row. x, out: [rows, width]; inverseNorm: [rows], kept for backward. */
+  l2Normalize(out: Tensor, inverseNorm: Tensor, x: Tensor): void;
+  /** xGradient from gradient and the forward's `out`, all [rows, width]. Rows of zeros get no true gradient. */
+  l2NormalizeBackward(xGradient: Tensor, gradient: Tensor, out: Tensor, inverseNorm: Tensor): void;
+
+  /**
+   * Contrastive loss over pairs: logit (i, j) = e^logitScale · images[i] · texts[j] (+ logitBias). Without a bias CLIP's mean of
+   * the cross-entropies of rows and of columns (Radford et al. 2021); with one SigLIP's −Σ log σ(±logit) / pairs (Zhai et al.
+   * 2023). images, texts: [pairs, width]; loss, logitScale, logitBias: [1]. If the gradients are given, they are overwritten
+   * with those of the loss. Logits go in blocks of rows; bound: 6 · pairs² · width FLOPs.
+   */
+  contrastiveLoss(tensors: {
+    loss: Tensor;
+    images: Tensor;
+    texts: Tensor;
+    logitScale: Tensor;
+    logitBias?: Tensor;
+    gradients?: { images: Tensor; texts: Tensor; logitScale: Tensor; logitBias?: Tensor };
+  }): void;
+
   /** out[0] = √Σ x² over the tensor, summed in f64 in an order fixed by the number of threads. */
   norm(out: Tensor, x: Tensor): void;
   /**

@@ -1,17 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
 import {
+  addRows,
   attention,
+  contrastiveLoss,
   createBackend,
   Engine,
   embedding,
   headCrossEntropy,
+  l2Normalize,
   linear,
   ops,
   ParameterArena,
+  patchEmbedding,
   residualRmsNorm,
   rmsNorm,
   rope,
+  sigmoidContrastiveLoss,
   swiglu,
   type Variable,
 } from "../../src/engine/index.ts";
@@ -144,6 +149,33 @@ const cases: Record<string, Case> = {
         head,
       );
     },
+  },
+  "patches with positions": {
+    ops: ["patchEmbedding", "addRows", "headCrossEntropy"],
+    shapes: { weight: [9, 3 * 4 ** 2], positions: [10, 9], head: [classes, 9] },
+    loss(engine, { weight, positions, head }) {
+      const random = new Random(9);
+      const pixels = engine.constant(
+        Float32Array.from({ length: 2 * 3 * 12 * 12 }, () => random.normal()),
+        [2, 3, 12, 12],
+      );
+      const x = engine.run(patchEmbedding, { weight }, { pixels, patch: 4, leading: 1 }).out;
+      return close(engine, engine.run(addRows, { x, table: positions }, {}).out, head);
+    },
+  },
+  "the symmetric contrastive loss of unit embeddings": {
+    ops: ["l2Normalize", "contrastiveLoss"],
+    shapes: { a: [33, 17], b: [33, 17], logitScale: [1] },
+    loss(engine, { a, b, logitScale }) {
+      const [images, texts] = [a, b].map((x) => engine.run(l2Normalize, { x }, {}).out);
+      return engine.run(contrastiveLoss, { images, texts, logitScale }, {}).loss;
+    },
+  },
+  "the sigmoid contrastive loss": {
+    ops: ["sigmoidContrastiveLoss"],
+    shapes: { images: [19, 7], texts: [19, 7], logitScale: [1], logitBias: [1] },
+    loss: (engine, { images, texts, logitScale, logitBias }) =>
+      engine.run(sigmoidContrastiveLoss, { images, texts, logitScale, logitBias }, {}).loss,
   },
   "attention over one short sequence": attentionCase(1, 7, 1, 1, 16, false),
   "attention with grouped queries over two tiles": attentionCase(2, 65, 4, 2, 18, false),

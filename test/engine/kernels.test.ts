@@ -241,6 +241,90 @@ for (const [rows, width] of [
   });
 }
 
+for (const [images, side, patch, leading] of [
+  [1, 4, 4, 0],
+  [3, 10, 5, 1],
+  [5, 63, 7, 1],
+  [9, 64, 16, 0],
+]) {
+  const [grid, width] = [(side / patch) ** 2, 3 * patch ** 2];
+  add("patches", `${images} × ${side}² by ${patch}, ${leading} leading`, 0, (bench, kernels) => {
+    const out = bench.empty([images * (leading + grid), width]);
+    kernels.patches(out, bench.normal([images, 3, side, side]), patch, leading);
+    return [out];
+  });
+}
+for (const [rows, width, period] of [
+  [1, 1, 1],
+  [17, 63, 5],
+  [300, 129, 1],
+  [390, 65, 65],
+]) {
+  add("addRows", `${rows} × ${width}, every ${period}, strides`, 0, (bench, kernels) => {
+    const [x, out, table] = [
+      bench.strided(rows, width, 3),
+      bench.strided(rows, width, 1),
+      bench.normal([period, width]),
+    ];
+    kernels.addRows(out, x, table);
+    kernels.addRows(x, x, table);
+    return [out, x];
+  });
+  add("addRowsBackward", `${rows} × ${width}, every ${period}, strides`, 1e-6, (bench, kernels) => {
+    const table = bench.normal([period, width]);
+    kernels.addRowsBackward(table, bench.strided(rows, width, 2));
+    return [table];
+  });
+}
+for (const rows of lengths) {
+  const width = lengths[(lengths.indexOf(rows) + 2) % lengths.length];
+  add("l2Normalize", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
+    const [x, out, inverseNorm] = [bench.normal([rows, width]), bench.empty([rows, width]), bench.empty([rows])];
+    kernels.l2Normalize(out, inverseNorm, x);
+    return [out, inverseNorm];
+  });
+  add("l2NormalizeBackward", `${rows} × ${width + 1}`, 2e-6, (bench, kernels) => {
+    const [x, gradient] = [bench.normal([rows, width + 1]), bench.normal([rows, width + 1])];
+    const [out, inverseNorm, xGradient] = [
+      bench.empty([rows, width + 1]),
+      bench.empty([rows]),
+      bench.empty([rows, width + 1]),
+    ];
+    kernels.l2Normalize(out, inverseNorm, x);
+    kernels.l2NormalizeBackward(xGradient, gradient, out, inverseNorm);
+    return [xGradient];
+  });
+}
+for (const [pairs, width] of [
+  [1, 7],
+  [17, 33],
+  [65, 129],
+  [300, 16],
+  [2101, 3], // more than one block of logits
+]) {
+  for (const bias of [false, true]) {
+    for (const withGradients of [false, true]) {
+      const name = `${pairs} × ${width}${bias ? ", sigmoid" : ""}${withGradients ? ", gradients" : ""}`;
+      add("contrastiveLoss", name, 1e-5, (bench, kernels) => {
+        const [images, texts] = [bench.normal([pairs, width], 0.5), bench.normal([pairs, width], 0.5)];
+        const [loss, logitScale] = [bench.empty([1]), bench.values(Float32Array.of(1.3))];
+        const gradients = {
+          images: bench.empty([pairs, width]),
+          texts: bench.empty([pairs, width]),
+          logitScale: bench.empty([1]),
+          ...(bias ? { logitBias: bench.empty([1]) } : {}),
+        };
+        const logitBias = bias ? bench.values(Float32Array.of(-2)) : undefined;
+        kernels.contrastiveLoss({
+          ...{ loss, images, texts, logitScale, logitBias },
+          ...(withGradients ? { gradients } : {}),
+        });
+        return withGradients ? [loss, ...Object.values(gradients)] : [loss];
+      });
+    }
+  }
+}
+
 async function results(backend: Backend, one: Case, seed: number): Promise<Float32Array[]> {
   const outputs = one.run(new Workbench(backend, seed), backend.kernels);
   return Promise.all(outputs.map((output) => elementsOf(backend, output)));
@@ -349,7 +433,14 @@ describe.runIf(supportedLevels().includes("avx512bf16"))("bf16 products (skipped
   // How far rounding may carry: where a rounded number is computed from another, one digit of bf16 may fall the other way
   // (2⁻⁸), and the reference rounds no operand of attention.
   const tolerances: Partial<Record<keyof Kernels, number>> = {
-    ...{ matmul: 2e-6, headCrossEntropy: 5e-3, muon: 5e-2, attention: 2e-2, attentionBackward: 2e-2 },
+    ...{
+      matmul: 2e-6,
+      headCrossEntropy: 5e-3,
+      muon: 5e-2,
+      contrastiveLoss: 2e-2,
+      attention: 2e-2,
+      attentionBackward: 2e-2,
+    },
   };
   // A handful of rows is multiplied in f32: memory bounds it, and more digits do no harm.
   // With one key all gradients of the scores are zero, and a share of zero says nothing.

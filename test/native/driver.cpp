@@ -35,6 +35,13 @@ FUNCTION(int64_t, muon, int, float*, const float*, float*, const float*, int64_t
          double, int);
 FUNCTION(void, adamw, int, float*, const float*, float*, float*, const float*, int64_t, double, double, double, double, double,
          double, double);
+FUNCTION(void, patches, int, float*, const float*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
+FUNCTION(void, add_rows, int, float*, int64_t, const float*, int64_t, const float*, int64_t, int64_t, int64_t);
+FUNCTION(void, add_rows_backward, int, float*, const float*, int64_t, int64_t, int64_t, int64_t);
+FUNCTION(void, l2_normalize, int, float*, float*, const float*, int64_t, int64_t);
+FUNCTION(void, l2_normalize_backward, int, float*, const float*, const float*, const float*, int64_t, int64_t);
+FUNCTION(int64_t, contrastive_loss, int, float*, const float*, const float*, const float*, const float*, float*, float*, float*,
+         float*, int64_t, int64_t, int);
 FUNCTION(uintptr_t, allocate, int64_t);
 FUNCTION(void, release, uintptr_t);
 FUNCTION(void, write, void*, const void*, int64_t);
@@ -144,6 +151,30 @@ void crossEntropy(int threads, int64_t tokens, int64_t width, int64_t vocabulary
   }
 }
 
+void images(int threads, int64_t count, int64_t side, int64_t patch, int64_t leading) {
+  int64_t grid = side / patch, rows = count * (leading + grid * grid), width = 3 * patch * patch;
+  Floats pixels(count * 3 * side * side), out(rows * width), table((leading + grid * grid) * width);
+  tilth_patches(threads, out, pixels, count, 3, side, side, patch, leading);
+  tilth_add_rows(threads, out, width, out, width, table, rows, width, leading + grid * grid);
+  tilth_add_rows_backward(threads, table, out, width, rows, width, leading + grid * grid);
+  Floats strided(span(rows, width, width + 2)), one(width);
+  tilth_add_rows(threads, strided, width + 2, out, width, one, rows, width, 1);
+  tilth_add_rows_backward(threads, one, strided, width + 2, rows, width, 1);
+}
+
+void contrastive(int threads, int64_t pairs, int64_t width) {
+  Floats a(pairs * width), b(pairs * width), x(pairs * width), y(pairs * width), perRow(pairs), one(5);
+  tilth_l2_normalize(threads, x, perRow, a, pairs, width);
+  tilth_l2_normalize_backward(threads, y, a, x, perRow, pairs, width);
+  for (int bf16 = 0; bf16 <= tilth_has_bf16(); bf16++)
+    for (int bias = 0; bias < 2; bias++) {
+      float* offset = bias ? &one[2] : nullptr;
+      tilth_contrastive_loss(threads, &one[0], a, b, &one[1], offset, nullptr, nullptr, nullptr, nullptr, pairs, width, bf16);
+      tilth_contrastive_loss(threads, &one[0], a, b, &one[1], offset, x, y, &one[3], bias ? &one[4] : nullptr, pairs, width,
+                             bf16);
+    }
+}
+
 void everything(int threads) {
   const int64_t lengths[] = {1, 7, 17, 63, 65, 129};
   for (int64_t count : {1, 7, 65, 40001}) elementwise(threads, count);
@@ -162,6 +193,10 @@ void everything(int threads) {
   crossEntropy(threads, 1, 7, 17);
   crossEntropy(threads, 65, 33, 5003);
   crossEntropy(threads, 129, 17, 2049);
+  images(threads, 3, 10, 5, 1);
+  images(threads, 2, 63, 7, 0);
+  for (int64_t pairs : {1, 7, 65, 129}) contrastive(threads, pairs, 17);
+  contrastive(threads, 2101, 3);
 }
 
 }  // namespace

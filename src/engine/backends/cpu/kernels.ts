@@ -3,6 +3,7 @@ import { TilthError } from "../../../foundation/index.ts";
 import type { AttentionShape, AttentionTensors, Kernels, Precision } from "../../backend.ts";
 import { elementCount, rowsOf, type Tensor, widthOf } from "../../tensor.ts";
 import { addressOf, flat, requireShape } from "./checks.ts";
+import { imageKernels } from "./image-kernels.ts";
 import type { NativeLibraryFunctions } from "./library.ts";
 
 /** The kernels of the native library on `threads` threads, matrix products in `precision`. */
@@ -168,6 +169,8 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
         throw new TilthError(`headCrossEntropy: target of token ${bad - 1} is outside a vocabulary of ${vocabulary}`);
       }
     },
+
+    ...imageKernels(library, threads, precision),
 
     adamW({ parameters, gradients, firstMoment, secondMoment, gradientNorm }, settings) {
       const count = sameCount("adamW", parameters, gradients, firstMoment, secondMoment);

@@ -58,6 +58,12 @@ const signatures = {
     length,
     ["int", address, address, address, address, address, address, length, length, length, "int"],
   ],
+  patches: ["void", ["int", address, address, ...Array<string>(6).fill(length)]],
+  add_rows: ["void", ["int", address, length, address, length, address, length, length, length]],
+  add_rows_backward: ["void", ["int", address, address, length, length, length, length]],
+  l2_normalize: ["void", ["int", address, address, address, length, length]],
+  l2_normalize_backward: ["void", ["int", address, address, address, address, length, length]],
+  contrastive_loss: [length, ["int", ...Array<string>(9).fill(address), length, length, "int"]],
   muon: [
     length,
     ["int", address, address, address, address, length, length, ...Array<string>(5).fill("double"), "int"],

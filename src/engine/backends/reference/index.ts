@@ -3,14 +3,17 @@ import { TilthError } from "../../../foundation/index.ts";
 import type { Backend, Kernels, Precision } from "../../backend.ts";
 import { elementCount, tensorOver } from "../../tensor.ts";
 import { attentions } from "./attention.ts";
+import { contrastiveIn } from "./contrastive.ts";
 import { crossEntropyIn } from "./cross-entropy.ts";
 import { elementwise } from "./elementwise.ts";
 import { embeddings } from "./embedding.ts";
+import { unitRows } from "./l2-normalize.ts";
 import { productsIn } from "./matmul.ts";
 import { floats, HostStorage, integers } from "./memory.ts";
 import { muonsIn } from "./muon.ts";
 import { normalization } from "./normalization.ts";
 import { optimizers } from "./optimizer.ts";
+import { patching } from "./patches.ts";
 import { rotary } from "./rope.ts";
 import { gated } from "./swiglu.ts";
 
@@ -23,6 +26,9 @@ const kernelsIn = (precision: Precision): Kernels => ({
   ...attentions,
   ...gated,
   ...crossEntropyIn(precision),
+  ...patching,
+  ...unitRows,
+  ...contrastiveIn(precision),
   ...optimizers,
   ...muonsIn(precision),
 });

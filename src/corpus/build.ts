@@ -24,6 +24,7 @@ import {
   readManifest,
   writeDocuments,
 } from "./store/index.ts";
+import { buildTextLibrary } from "./text/index.ts";
 
 /** Raised whenever the same rows are stored in another way. */
 const storeVersion = 1;
@@ -71,12 +72,14 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
     baseFolder: resolve(options.baseFolder ?? "."),
   });
 
+  const textLibrary = await buildTextLibrary();
   const { filters, language, deduplication, maximumFileBytes } = settings;
   const tasks = partition(listing.items).map(
     (items): PartitionTask => ({
       items,
       settings: { filters, language, deduplication, maximumFileBytes },
       cacheFolder,
+      textLibrary,
     }),
   );
   const workers = options.workers ?? Math.min(availableParallelism(), 8);

@@ -5,6 +5,7 @@ import { packageVersion } from "../foundation/workers.ts";
 import { readCachedRows, writeCachedRows } from "./partition-cache.ts";
 import { contentKey, type PartialRow, type PartitionSettings, processPartition, readDocument } from "./process.ts";
 import type { WorkItem } from "./readers/index.ts";
+import { useTextKernels } from "./text/index.ts";
 
 /** Raised whenever the same documents and settings give other rows. */
 const stageVersion = 1;
@@ -17,6 +18,8 @@ export interface PartitionTask {
   readonly items: readonly WorkItem[];
   readonly settings: PartitionSettings;
   readonly cacheFolder: string;
+  /** The native text kernels; the reference works where they are undefined, with equal results. */
+  readonly textLibrary: string | undefined;
 }
 
 /** What the builder keeps in memory of a document while it looks at all of them; the rest waits in the cache. */
@@ -80,7 +83,9 @@ export function runPartition(task: PartitionTask): PartitionResult {
 }
 
 /** A partition's key and rows; what is not in the cache is computed and put there. */
-export function partitionRows({ items, settings, cacheFolder }: PartitionTask): { key: string; rows: PartialRow[] } {
+export function partitionRows(task: PartitionTask): { key: string; rows: PartialRow[] } {
+  const { items, settings, cacheFolder } = task;
+  useTextKernels(task.textLibrary);
   const contents = items.map((item) => readDocument(item, settings.maximumFileBytes));
   const key = hashOf(
     "corpus partition",

@@ -1,6 +1,5 @@
 /** Tensors, ops and optimizers over interchangeable backends. Knows nothing of models or data. */
 export type * from "./backend.ts";
-export { CompilerMissingError } from "./backends/cpu/compiler.ts";
 export { supportedLevels } from "./backends/cpu/isa.ts";
 export { type BackendOptions, backendNames, createBackend } from "./backends/index.ts";
 export { Engine, type EngineOptions, type Variable } from "./engine.ts";

@@ -1,6 +1,8 @@
 /** What every room needs: errors, atomic files, keyed randomness, progress. Imports nothing of Tilth. */
+export * from "./compiler.ts";
 export * from "./errors.ts";
 export * from "./files.ts";
+export * from "./native-library.ts";
 export * from "./progress.ts";
 export * from "./random.ts";
 export * from "./schema.ts";

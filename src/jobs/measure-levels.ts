@@ -1,12 +1,6 @@
 /** What each instruction-set level of this machine reaches: peak of multiply-adds, and rate of a real matrix product. */
-import {
-  type Backend,
-  CompilerMissingError,
-  createBackend,
-  type Precision,
-  supportedLevels,
-  tensorOver,
-} from "../engine/index.ts";
+import { type Backend, createBackend, type Precision, supportedLevels, tensorOver } from "../engine/index.ts";
+import { CompilerMissingError } from "../foundation/index.ts";
 import type { Job } from "./job.ts";
 
 /** Rates of one level in FLOP/s. */

@@ -8,6 +8,7 @@ import {
   matchProbability,
   minHashSignature,
 } from "../../src/corpus/dedup/index.ts";
+import { buildTextLibrary, useTextKernels } from "../../src/corpus/text/index.ts";
 import { Random } from "../../src/foundation/random.ts";
 
 const settings = deduplicationSettings.parse({});
@@ -20,6 +21,14 @@ const wordsOf = (random: Random, count: number) => Array.from({ length: count },
 function plantPair(random: Random, shared: number, own: number): [string, string] {
   const beginning = wordsOf(random, shared + 4);
   return [[...beginning, ...wordsOf(random, own)].join(" "), [...beginning, ...wordsOf(random, own)].join(" ")];
+}
+
+/** Wilson's score interval of a share; 3.29 standard deviations are 99.9 %. */
+function wilsonInterval(found: number, trials: number, deviations: number): [number, number] {
+  const square = deviations ** 2;
+  const middle = (found + square / 2) / (trials + square);
+  const half = (deviations / (trials + square)) * Math.sqrt((found * (trials - found)) / trials + square / 4);
+  return [middle - half, middle + half];
 }
 
 const signatureOf = (text: string, used = settings) => {
@@ -42,34 +51,46 @@ describe("matchProbability", () => {
 });
 
 describe("near-duplicates", () => {
-  const pairs = 1500;
-  it.each([
+  const pairs = 4000;
+  const library = buildTextLibrary();
+  const planted = [
     [0.5, 100, 50],
     [0.7, 140, 30],
+    [0.75, 150, 25],
     [0.8, 160, 20],
+    [0.85, 170, 15],
     [0.9, 180, 10],
-  ])("finds pairs of similarity %d as often as the published curve says", (similarity, shared, own) => {
-    for (const [used, seed] of [
-      [settings, 11],
-      [chained, 12],
-      [deduplicationSettings.parse({ bands: 20, rows: 13, seed: 3 }), 13],
-    ] as const) {
-      const random = new Random(seed, shared);
-      const texts = Array.from({ length: pairs }, () => plantPair(random, shared, own)).flat();
-      const labels = clusterNearDuplicates(
-        texts.map((text) => signatureOf(text, used)),
-        used,
-      );
-      let found = 0;
-      for (let pair = 0; pair < pairs; pair++) {
-        if (labels[2 * pair] === labels[2 * pair + 1]) found++;
-        // Nothing else is alike, so a cluster never reaches over a pair.
-        expect(labels[2 * pair]).toBe(2 * pair);
-      }
-      const expected = matchProbability(similarity, used.bands, used.rows);
-      const deviation = Math.sqrt((expected * (1 - expected)) / pairs);
-      expect(Math.abs(found / pairs - expected)).toBeLessThan(4.5 * deviation + 0.001);
+  ] as const;
+  const curves = [
+    ["14 × 8", settings],
+    ["14 × 8 with chains", chained],
+    ["20 × 13", deduplicationSettings.parse({ bands: 20, rows: 13, seed: 3 })],
+  ] as const;
+
+  it.each(
+    planted.flatMap(([similarity, shared, own]) =>
+      curves.map(([name, used]) => ({ similarity, shared, own, name, used })),
+    ),
+  )("finds pairs of similarity $similarity as often as the curve of $name says", async (one) => {
+    const { similarity, shared, own, used } = one;
+    useTextKernels(await library);
+    const random = new Random(used.seed, used.bands, shared);
+    const texts = Array.from({ length: pairs }, () => plantPair(random, shared, own)).flat();
+    const labels = clusterNearDuplicates(
+      texts.map((text) => signatureOf(text, used)),
+      used,
+    );
+    useTextKernels(undefined);
+    let found = 0;
+    for (let pair = 0; pair < pairs; pair++) {
+      if (labels[2 * pair] === labels[2 * pair + 1]) found++;
+      // Nothing else is alike, so a cluster never reaches over a pair.
+      expect(labels[2 * pair]).toBe(2 * pair);
     }
+    const [low, high] = wilsonInterval(found, pairs, 3.29);
+    const expected = matchProbability(similarity, used.bands, used.rows);
+    expect(expected).toBeGreaterThan(low);
+    expect(expected).toBeLessThan(high);
   });
 
   it.each([0.2, 0.5, 0.8])("estimates a similarity of %d without bias", (similarity) => {

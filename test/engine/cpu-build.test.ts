@@ -2,10 +2,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, write
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CompilerMissingError, cacheFolder, ensureNativeLibrary } from "../../src/engine/backends/cpu/build.ts";
-import { findCompiler } from "../../src/engine/backends/cpu/compiler.ts";
+import { ensureNativeLibrary } from "../../src/engine/backends/cpu/build.ts";
 import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
-import { packageRoot } from "../../src/foundation/index.ts";
+import { CompilerMissingError, cacheFolder, findCompiler, packageRoot } from "../../src/foundation/index.ts";
 
 const { PATH, CXX, TILTH_CACHE, XDG_CACHE_HOME } = process.env;
 let folder: string;

@@ -3,8 +3,8 @@
  * level it can run. Silent where there is nothing to do; without a compiler it says so in one line and succeeds, since
  * the reference backend remains.
  */
-import { messageOf, TilthError } from "../../../foundation/index.ts";
-import { CompilerMissingError, ensureNativeLibrary } from "./build.ts";
+import { CompilerMissingError, messageOf, TilthError } from "../../../foundation/index.ts";
+import { ensureNativeLibrary } from "./build.ts";
 import { chosenLevel, supportedLevels } from "./isa.ts";
 
 async function main(): Promise<void> {

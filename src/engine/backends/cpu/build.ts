@@ -1,22 +1,6 @@
-/**
- * Builds the native kernels with the system's compiler, once per instruction-set level, and caches the library under a
- * hash of everything that decides its content.
- */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { availableParallelism, homedir } from "node:os";
-import { basename, join } from "node:path";
-import { describeWriteError, hashOf, packageRoot, TilthError, temporaryNameFor } from "../../../foundation/index.ts";
-import { compile, findCompiler } from "./compiler.ts";
+/** The native kernels, compiled once per instruction-set level. */
+import { buildNativeLibrary, type NativeLibrary } from "../../../foundation/index.ts";
 import { levelNamed } from "./isa.ts";
-
-export { CompilerMissingError } from "./compiler.ts";
-
-/** A library ready to be loaded. */
-export interface NativeLibrary {
-  readonly path: string;
-  /** False where it was in the cache. */
-  readonly built: boolean;
-}
 
 /** Flags of every level. No -ffast-math: infinities mask scores, and a NaN must reach the loss. */
 export const commonCompilerFlags: readonly string[] = [
@@ -31,99 +15,16 @@ export const commonCompilerFlags: readonly string[] = [
   "-Wno-ignored-attributes",
 ];
 
-const linkFlags = ["-shared", "-pthread", "-ldl"];
-
 /**
- * The shared library of a level, built if the cache does not have it. Safe to call from several processes at once: the
- * library appears under its final name only when it is whole.
+ * The shared library of a level, built if the cache does not have it.
  * @param level a name of `isaLevels`; it need not be one that this machine can run
  * @throws CompilerMissingError without a compiler, TilthError where compiling or writing fails
  */
 export async function ensureNativeLibrary(level: string): Promise<NativeLibrary> {
   const { compilerFlags } = levelNamed(level);
-  const sources = sourceFiles();
-  const compiler = await findCompiler();
-  const flags = [...commonCompilerFlags, ...compilerFlags];
-  const contents = sources.map(({ name, content }) => hashOf(name, content));
-  const hash = hashOf(...contents, compiler.command, compiler.version, ...flags, ...linkFlags).slice(0, 20);
-  const name = `libtilth-${level}.so`;
-
-  const folder = join(cacheFolder(), hash);
-  const path = join(folder, name);
-  if (existsSync(path)) return { path, built: false };
-
-  const work = temporaryNameFor(path);
-  try {
-    mkdirSync(work, { recursive: true });
-    const units = sources.filter((source) => source.name.endsWith(".cpp"));
-    await inParallel(units, availableParallelism(), (unit) =>
-      compile(compiler, [...flags, "-c", unit.path, "-o", join(work, `${unit.name}.o`)], `native/${unit.name}`),
-    );
-    const objects = units.map((unit) => join(work, `${unit.name}.o`));
-    await compile(compiler, [...objects, ...linkFlags, "-o", join(work, name)], `linking ${name}`);
-    renameSync(join(work, name), path);
-  } catch (error) {
-    throw describeWriteError(error, path);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return { path, built: true };
-}
-
-interface SourceFile {
-  readonly name: string;
-  readonly path: string;
-  readonly content: Buffer;
-}
-
-/** The C++ sources and headers, in the order of their names. */
-function sourceFiles(): SourceFile[] {
-  const folder = join(packageRoot(), "native");
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => /\.(cpp|h)$/.test(name)) : [];
-  if (!names.some((name) => name.endsWith(".cpp"))) {
-    throw new TilthError(`the native sources are missing: ${folder} has no .cpp file`, {
-      remedy: "Install the package again; its native/ folder belongs to it.",
-    });
-  }
-  return names.sort().map((name) => {
-    const path = join(folder, name);
-    return { name: basename(path), path, content: readFileSync(path) };
+  return buildNativeLibrary({
+    folder: "native",
+    name: `libtilth-${level}`,
+    compilerFlags: [...commonCompilerFlags, ...compilerFlags],
   });
-}
-
-/**
- * Where libraries are kept: `$TILTH_CACHE/native`, else `${XDG_CACHE_HOME:-~/.cache}/tilth/native`, else, where that
- * cannot be written, `build/native` in the package.
- */
-export function cacheFolder(): string {
-  const { TILTH_CACHE, XDG_CACHE_HOME } = process.env;
-  const folder = join(TILTH_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "tilth"), "native");
-  try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK);
-    return folder;
-  } catch {
-    return join(packageRoot(), "build", "native");
-  }
-}
-
-/** Runs `work` on every item, at most `width` at a time; the first failure is thrown after those under way have ended. */
-async function inParallel<Item>(
-  items: readonly Item[],
-  width: number,
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  const failures: unknown[] = [];
-  let next = 0;
-  const lane = async () => {
-    while (next < items.length && failures.length === 0) {
-      try {
-        await work(items[next++]);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(width, items.length)) }, lane));
-  if (failures.length > 0) throw failures[0];
 }

@@ -1,6 +1,6 @@
 /** The system's C++ compiler: finding it, and running it. */
 import { spawn } from "node:child_process";
-import { codeOf, messageOf, TilthError } from "../../../foundation/index.ts";
+import { codeOf, messageOf, TilthError } from "./errors.ts";
 
 /** There is no C++ compiler here. Callers may catch it and use the reference backend. */
 export class CompilerMissingError extends TilthError {

@@ -10,6 +10,7 @@ const entryPoints = {
   index: "src/index.ts",
   cli: "src/cli/main.ts",
   "corpus-worker": "src/corpus/worker.ts",
+  "image-worker": "src/images/worker.ts",
   "job-worker": "src/jobs/worker.ts",
   "native-build": "src/engine/backends/cpu/build-command.ts",
   bench: "bench/main.ts",

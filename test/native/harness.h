@@ -1,0 +1,57 @@
+// The native kernels' driver: every exported function has an entry, KERNEL(name) { … }, that calls it over odd shapes with
+// buffers of exactly the size that its contract states, so that a sanitizer sees what reads or writes past them. An entry
+// runs on several numbers of threads. What it hands to `keep` can be compared between two builds.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#define FUNCTION(result, name, ...) extern "C" result tilth_##name(__VA_ARGS__)
+#define KERNEL(name)                                                     \
+  static void call_##name([[maybe_unused]] int threads);                 \
+  [[maybe_unused]] static const bool entered_##name = enter(#name, call_##name); \
+  static void call_##name([[maybe_unused]] int threads)
+
+typedef void (*Call)(int threads);
+bool enter(const char* name, Call call);
+
+// Results in f32 of the entry that is running, in the order of the calls.
+void keep(const float* values, int64_t count);
+
+// The next of a sequence in [−1, 1) that starts anew for every entry.
+float next();
+
+// Heap memory of exactly that many floats, at no better alignment than malloc gives.
+struct Floats : std::vector<float> {
+  explicit Floats(int64_t count) : std::vector<float>(static_cast<size_t>(count)) {
+    for (float& value : *this) value = next();
+  }
+  operator float*() { return data(); }
+  void keep() const { ::keep(data(), static_cast<int64_t>(size())); }
+};
+
+// Integers in [0, limit).
+struct Integers : std::vector<int32_t> {
+  Integers(int64_t limit, int64_t count) : std::vector<int32_t>(static_cast<size_t>(count)) {
+    for (int32_t& one : *this) one = static_cast<int32_t>((next() + 1.0f) * 0.499f * static_cast<float>(limit));
+  }
+  operator int32_t*() { return data(); }
+};
+
+// Elements of `rows` rows of `width`, `stride` apart: the last row ends with its last element.
+inline int64_t span(int64_t rows, int64_t width, int64_t stride) { return (rows - 1) * stride + width; }
+
+constexpr int64_t kLengths[] = {1, 7, 17, 63, 65, 129};
+constexpr int64_t kCounts[] = {1, 7, 65, 40001};
+
+// Calls body(rows, width) for odd shapes.
+inline void overMatrices(const std::function<void(int64_t, int64_t)>& body) {
+  for (int64_t rows : kLengths)
+    for (int64_t width : kLengths) body(rows, width);
+}
+
+// Calls body(bf16) in f32, then in bf16 where this library multiplies in it.
+FUNCTION(int64_t, has_bf16, );
+inline void overPrecisions(const std::function<void(int)>& body) {
+  for (int bf16 = 0; bf16 <= static_cast<int>(tilth_has_bf16()); bf16++) body(bf16);
+}

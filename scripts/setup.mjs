@@ -28,6 +28,7 @@ function packagesInstalled() {
 
 function filesBelow(folder) {
   return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.name !== "node_modules")
     .flatMap((entry) => (entry.isDirectory() ? filesBelow(join(folder, entry.name)) : [join(folder, entry.name)]))
     .sort();
 }

@@ -151,3 +151,8 @@ export function helpOfGroup(name: string, { summary, commands }: CommandGroup): 
     "",
   ].join("\n");
 }
+
+/** The keys of a table, as choices. */
+export function keysOf<Table extends object>(table: Table): (keyof Table & string)[] {
+  return Object.keys(table) as (keyof Table & string)[];
+}

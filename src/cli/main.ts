@@ -35,6 +35,14 @@ const program: CommandGroup = {
       summary: "stream text from a checkpoint",
       load: async () => (await import("./generate.ts")).generate,
     },
+    inspect: {
+      summary: "what a checkpoint, a .safetensors or a .gguf file holds",
+      load: async () => (await import("./inspect.ts")).inspect,
+    },
+    export: {
+      summary: "write a checkpoint as a Hugging Face folder or a GGUF file",
+      load: async () => (await import("./export.ts")).exportCommand,
+    },
     doctor: {
       summary: "what this machine has: backend, instruction set, threads, measured rates",
       load: async () => (await import("./doctor.ts")).doctor,

@@ -1,4 +1,7 @@
 /** File formats shared with other systems. */
+export * from "./gguf/index.ts";
+export { brainHalvesOf, halvesOf } from "./half-floats.ts";
 export { createMegatronWriter, type MegatronShard, type MegatronWriter, openMegatronShard } from "./megatron.ts";
 export { readSafetensors, type SafetensorsEntry, SafetensorsFile, writeSafetensors } from "./safetensors.ts";
-export type { SafetensorsType } from "./safetensors-header.ts";
+export { readSafetensorsFolder, type WeightsFolder } from "./safetensors-folder.ts";
+export type { SafetensorsType, TensorRecord } from "./safetensors-header.ts";

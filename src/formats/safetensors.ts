@@ -151,13 +151,18 @@ export class SafetensorsFile {
     return this.tensors.has(name);
   }
 
-  /** A tensor as it is stored; throws TilthError where it is missing. */
-  raw(name: string): SafetensorsEntry {
+  /** Type, shape and place of a tensor; throws TilthError where it is missing. */
+  record(name: string): TensorRecord {
     const record = this.tensors.get(name);
     if (record === undefined) {
       throw new TilthError(`${this.path} has no tensor "${name}"; it has ${summary(this.names)}`);
     }
-    const { type, shape, begin, end } = record;
+    return record;
+  }
+
+  /** A tensor as it is stored; throws TilthError where it is missing. */
+  raw(name: string): SafetensorsEntry {
+    const { type, shape, begin, end } = this.record(name);
     const { buffer } = this.readBytes(this.dataStart + begin, end - begin);
     return { name, shape, type, data: new arrayOf[type](buffer) };
   }

@@ -1,5 +1,6 @@
 /** The jobs: one file each, one line here. */
 import { evaluateJob } from "./evaluate.ts";
+import { exportJob } from "./export.ts";
 import { generateJob } from "./generate.ts";
 import type { Job } from "./job.ts";
 import { measureJob } from "./measure.ts";
@@ -7,7 +8,7 @@ import { measureLevelsJob } from "./measure-levels.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 
-const jobs = [tokenizeJob, measureJob, measureLevelsJob, trainJob, evaluateJob, generateJob] as const;
+const jobs = [tokenizeJob, measureJob, measureLevelsJob, trainJob, evaluateJob, generateJob, exportJob] as const;
 
 /** The job of that name; jobs are named by code, so an unknown one is a mistake of ours. */
 export function jobNamed(name: string): Job<unknown, unknown, unknown> {

@@ -8,7 +8,8 @@ import { z } from "zod";
 import { elementCount, type Tensor } from "../engine/index.ts";
 import { readSafetensors, type SafetensorsEntry, writeSafetensors } from "../formats/index.ts";
 import { hashFile, publishFolder, removeLeftovers, TilthError, writeFileAtomically } from "../foundation/index.ts";
-import { architectureOfHuggingFace, type LanguageModel, mappedTensor } from "../models/index.ts";
+import { type LanguageModel, mappedTensor } from "../models/index.ts";
+import { loadWeights } from "./huggingface-folder.ts";
 import type { Trainer } from "./trainer.ts";
 
 const stateSchema = z.strictObject({
@@ -86,7 +87,9 @@ export async function restoreCheckpoint(path: string, trainer: Trainer, configur
   try {
     for (const [name, tensor] of Object.entries(trainer.optimizer.state())) {
       const { data } = optimizer.floats(name);
-      requireShape(`${path}: ${name}`, [data.length], [elementCount(tensor)]);
+      if (data.length !== elementCount(tensor)) {
+        throw new TilthError(`${path}: ${name} has ${data.length} elements instead of ${elementCount(tensor)}`);
+      }
       trainer.engine.backend.write(tensor, data);
     }
   } finally {
@@ -103,55 +106,6 @@ function parseState(path: string): z.infer<typeof stateSchema> {
     });
   }
   return stateSchema.parse(JSON.parse(readFileSync(file, "utf8")));
-}
-
-/** Copies the weights of a Hugging Face folder into a model; every tensor must be there, in its shape, and none more. */
-export function loadWeights(folder: string, model: LanguageModel): void {
-  const file = join(folder, "model.safetensors");
-  const weights = readSafetensors(file);
-  try {
-    const mappings = model.architecture.weights(model.configuration);
-    const expected = new Set(mappings.map((mapping) => mapping.name));
-    for (const name of weights.names) {
-      // Some writers store the tied head beside the embedding.
-      if (expected.has(name) || name === "lm_head.weight" || name.endsWith("rotary_emb.inv_freq")) continue;
-      throw new TilthError(`${file}: the tensor "${name}" is unknown to ${model.architecture.huggingFaceClass}`);
-    }
-    for (const mapping of mappings) {
-      if (!weights.has(mapping.name)) throw new TilthError(`${file}: the tensor "${mapping.name}" is missing`);
-      const { shape, data } = weights.floats(mapping.name);
-      requireShape(`${file}: ${mapping.name}`, shape, mapping.shape);
-      model.arena.backend.write(mappedTensor(model.arena, mapping), data);
-    }
-  } finally {
-    weights.close();
-  }
-}
-
-function requireShape(what: string, actual: readonly number[], expected: readonly number[]): void {
-  if (actual.join() !== expected.join()) {
-    throw new TilthError(`${what} has shape [${actual.join(", ")}] instead of [${expected.join(", ")}]`);
-  }
-}
-
-/** The architecture and configuration that a Hugging Face folder's `config.json` states. */
-export function readModelConfiguration(folder: string) {
-  const file = join(folder, "config.json");
-  if (!existsSync(file)) {
-    throw new TilthError(`${folder} has no config.json: it is not a checkpoint`, {
-      remedy: "Give the folder that holds model.safetensors, config.json and tokenizer.json.",
-    });
-  }
-  let config: unknown;
-  try {
-    config = JSON.parse(readFileSync(file, "utf8"));
-  } catch (cause) {
-    throw new TilthError(`${file} is not valid JSON`, { cause });
-  }
-  if (config === null || typeof config !== "object") throw new TilthError(`${file} does not hold a JSON object`);
-  const fields = config as Readonly<Record<string, unknown>>;
-  const architecture = architectureOfHuggingFace(fields);
-  return { architecture, configuration: architecture.fromHuggingFace(fields) };
 }
 
 const checksumFile = "checksums.json";

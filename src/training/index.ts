@@ -1,6 +1,7 @@
 /** Training: configuration, data order, the loop, checkpoints. */
 export * from "./checkpoint.ts";
 export * from "./configuration.ts";
+export * from "./huggingface-folder.ts";
 export * from "./log.ts";
 export { type LoopOptions, runTraining } from "./loop.ts";
 export { learningRateAt } from "./schedule.ts";

@@ -1,0 +1,64 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { ggufTypes, huggingFaceTypes } from "../export/index.ts";
+import { UsageError } from "../foundation/index.ts";
+import { type ExportInput, exportJob, runJob } from "../jobs/index.ts";
+import { type Command, type CommandInput, keysOf } from "./command.ts";
+import { interruptSignal, progressLine, say } from "./terminal.ts";
+
+/** `tilth export` */
+export const exportCommand: Command = {
+  summary: "write a checkpoint as a Hugging Face folder or a GGUF file",
+  usage: "<checkpoint folder> --to huggingface|gguf --out <path> [options]",
+  options: {
+    to: { describe: "huggingface (transformers) or gguf (llama.cpp)", placeholder: "format" },
+    out: { describe: "the folder or file to write", placeholder: "path" },
+    type: { describe: "f32, f16, bf16, and for gguf q8_0", placeholder: "name", initial: "bf16" },
+    "shard-bytes": {
+      describe: "huggingface: the most that one file of weights holds",
+      placeholder: "bytes",
+      initial: "5000000000",
+    },
+    replace: { describe: "replace what is at --out" },
+    json: { describe: "print one JSON object" },
+  },
+  examples: [
+    "tilth export runs/quickstart/checkpoint --to gguf --type q8_0 --out quickstart.gguf",
+    "tilth export runs/quickstart/checkpoint --to huggingface --type bf16 --out exported",
+  ],
+  async run(input) {
+    const [checkpoint] = input.positionals;
+    const out = input.text("out");
+    if (checkpoint === undefined || out === undefined) {
+      throw new UsageError("a checkpoint folder and --out are needed", { remedy: "See: tilth export --help" });
+    }
+    if (existsSync(out) && !input.flag("replace")) {
+      throw new UsageError(`${out} exists`, { remedy: "Choose another --out, or add --replace." });
+    }
+    const progress = progressLine();
+    const written = await runJob(exportJob, inputOf(input, resolve(checkpoint), resolve(out)), {
+      onEvent: progress.update,
+      signal: interruptSignal("stopping"),
+    });
+    progress.end();
+    if (input.flag("json")) {
+      process.stdout.write(`${JSON.stringify(written)}\n`);
+      return;
+    }
+    say(`${written.tensors} tensors written to ${written.path}`);
+    if ("keptF16" in written && written.keptF16.length > 0) {
+      say(
+        `${written.keptF16.length} of them are f16, since their rows are no whole blocks of 32: ${written.keptF16[0]}, …`,
+      );
+    }
+  },
+};
+
+function inputOf(input: CommandInput, checkpoint: string, out: string): ExportInput {
+  const to = input.choice("to", ["huggingface", "gguf"]);
+  if (to === undefined) throw new UsageError("--to is needed: huggingface or gguf");
+  if (to === "gguf") return { checkpoint, out, to, type: input.choice("type", keysOf(ggufTypes)) ?? "bf16" };
+  const type = input.choice("type", keysOf(huggingFaceTypes)) ?? "bf16";
+  const shardBytes = input.number("shard-bytes", { minimum: 1, whole: true }) ?? 5e9;
+  return { checkpoint, out, to, type, shardBytes };
+}

@@ -1,0 +1,101 @@
+/** A checkpoint as a Hugging Face folder of another element type, in one file or in shards. */
+import { copyFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  brainHalvesOf,
+  halvesOf,
+  type SafetensorsEntry,
+  type SafetensorsType,
+  writeSafetensors,
+} from "../formats/index.ts";
+import { type ProgressListener, publishFolder, writeFileAtomically } from "../foundation/index.ts";
+import { readHuggingFaceConfiguration } from "../training/index.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+
+/** The names of types that users type, with transformers' names. */
+export const huggingFaceTypes = {
+  f32: { type: "F32", torch: "float32" },
+  f16: { type: "F16", torch: "float16" },
+  bf16: { type: "BF16", torch: "bfloat16" },
+} as const satisfies Record<string, { type: SafetensorsType; torch: string }>;
+
+/** What was written. */
+export interface HuggingFaceExport {
+  readonly path: string;
+  readonly tensors: number;
+  readonly shards: number;
+}
+
+/**
+ * Writes a folder that transformers loads: weights as `type`, everything else but the training state copied. Above
+ * `shardBytes` the weights are split at tensors, as transformers does, with `model.safetensors.index.json`.
+ */
+export async function exportHuggingFace(
+  { folder, architecture, configuration, weights }: Checkpoint,
+  path: string,
+  options: {
+    readonly type: keyof typeof huggingFaceTypes;
+    readonly shardBytes: number;
+    readonly onProgress?: ProgressListener;
+  },
+): Promise<HuggingFaceExport> {
+  const { type, torch } = huggingFaceTypes[options.type];
+  const names = architecture.weights(configuration).map(({ name }) => name);
+  const elementBytes = type === "F32" ? 4 : 2;
+  const bytesOf = (name: string) => weights.record(name).shape.reduce((a, b) => a * b, 1) * elementBytes;
+  const shards = intoShards(names, bytesOf, options.shardBytes);
+  let done = 0;
+  const entryOf = (name: string): SafetensorsEntry => {
+    const { shape, data } = weights.floats(name);
+    options.onProgress?.({ stage: "writing", done: ++done, total: names.length, unit: "tensors" });
+    return { name, shape, type, data: type === "F32" ? data : type === "F16" ? halvesOf(data) : brainHalvesOf(data) };
+  };
+  await publishFolder(path, (temporary) => {
+    for (const file of readdirSync(folder, { withFileTypes: true })) {
+      if (file.isFile() && !isReplaced(file.name)) copyFileSync(join(folder, file.name), join(temporary, file.name));
+    }
+    const { torch_dtype: _old, ...config } = readHuggingFaceConfiguration(folder);
+    writeFileAtomically(join(temporary, "config.json"), `${JSON.stringify({ ...config, dtype: torch }, null, 2)}\n`);
+    const map: Record<string, string> = {};
+    shards.forEach((shard, index) => {
+      const file = shardName(index, shards.length);
+      for (const name of shard) map[name] = file;
+      writeSafetensors(join(temporary, file), shard.map(entryOf), { format: "pt" });
+    });
+    if (shards.length > 1) {
+      const total = names.reduce((sum, name) => sum + bytesOf(name), 0);
+      const index = { metadata: { total_size: total }, weight_map: map };
+      writeFileAtomically(join(temporary, "model.safetensors.index.json"), `${JSON.stringify(index, null, 2)}\n`);
+    }
+  });
+  return { path, tensors: names.length, shards: shards.length };
+}
+
+/** Files that are written anew, or that would no longer be true. */
+function isReplaced(name: string): boolean {
+  return (
+    name.endsWith(".safetensors") ||
+    name.endsWith(".safetensors.index.json") ||
+    ["config.json", "checksums.json"].includes(name)
+  );
+}
+
+function intoShards(names: readonly string[], bytesOf: (name: string) => number, limit: number): string[][] {
+  const shards: string[][] = [[]];
+  let bytes = 0;
+  for (const name of names) {
+    if (bytes > 0 && bytes + bytesOf(name) > limit) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards[shards.length - 1].push(name);
+    bytes += bytesOf(name);
+  }
+  return shards;
+}
+
+function shardName(index: number, count: number): string {
+  if (count === 1) return "model.safetensors";
+  const five = (value: number) => String(value).padStart(5, "0");
+  return `model-${five(index + 1)}-of-${five(count)}.safetensors`;
+}

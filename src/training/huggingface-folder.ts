@@ -1,0 +1,101 @@
+/** A Hugging Face folder read: what its `config.json` states, and its weights, checked against that. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readSafetensorsFolder, type WeightsFolder } from "../formats/index.ts";
+import { messageOf, TilthError } from "../foundation/index.ts";
+import { type Architecture, architectureOfHuggingFace, type LanguageModel, mappedTensor } from "../models/index.ts";
+
+/** The fields of a folder's `config.json`. Throws TilthError where it is missing or no JSON object. */
+export function readHuggingFaceConfiguration(folder: string): Readonly<Record<string, unknown>> {
+  const file = join(folder, "config.json");
+  if (!existsSync(file)) {
+    throw new TilthError(`${folder} has no config.json: it is not a checkpoint`, {
+      remedy: "Give the folder that holds model.safetensors, config.json and tokenizer.json.",
+    });
+  }
+  let config: unknown;
+  try {
+    config = JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw new TilthError(`${file} is not valid JSON: ${messageOf(cause)}`, { cause });
+  }
+  if (config === null || typeof config !== "object" || Array.isArray(config)) {
+    throw new TilthError(`${file} does not hold a JSON object`);
+  }
+  return config as Readonly<Record<string, unknown>>;
+}
+
+/** The architecture and configuration that a Hugging Face folder's `config.json` states. */
+export function readModelConfiguration(folder: string) {
+  const fields = readHuggingFaceConfiguration(folder);
+  const architecture = architectureOfHuggingFace(fields);
+  return { architecture, configuration: architecture.fromHuggingFace(fields) };
+}
+
+/**
+ * Opens the weights of a folder. Throws TilthError naming the tensor that is missing, unknown to the architecture, of
+ * another shape, or of a type that is no float.
+ */
+export function openModelWeights(
+  folder: string,
+  architecture: Architecture<unknown>,
+  configuration: unknown,
+): WeightsFolder {
+  const weights = readSafetensorsFolder(folder);
+  try {
+    const mappings = architecture.weights(configuration);
+    const expected = new Set(mappings.map((mapping) => mapping.name));
+    for (const mapping of mappings) {
+      if (!weights.has(mapping.name)) throw new TilthError(`${folder}: the tensor "${mapping.name}" is missing`);
+      const { shape, type } = weights.record(mapping.name);
+      const what = `${weights.fileOf(mapping.name)}: ${mapping.name}`;
+      if (shape.join() !== mapping.shape.join()) {
+        throw new TilthError(
+          `${what} has shape [${shape.join(", ")}] instead of [${mapping.shape.join(", ")}], which config.json states`,
+        );
+      }
+      if (type !== "F32" && type !== "F16" && type !== "BF16") {
+        throw new TilthError(`${what} is of type ${type}; F32, F16 or BF16 was expected`);
+      }
+    }
+    for (const name of weights.names) {
+      if (expected.has(name) || name.endsWith("rotary_emb.inv_freq")) continue;
+      if (name === "lm_head.weight")
+        requireTied(weights, mappings.find(({ parameter }) => parameter === "embedding")?.name);
+      else {
+        throw new TilthError(
+          `${weights.fileOf(name)}: the tensor "${name}" is unknown to ${architecture.huggingFaceClass}`,
+        );
+      }
+    }
+    return weights;
+  } catch (error) {
+    weights.close();
+    throw error;
+  }
+}
+
+/** Some writers store the tied head beside the embedding: it must then be the same. */
+function requireTied(weights: WeightsFolder, embedding: string | undefined): void {
+  if (embedding === undefined) return;
+  const [head, table] = [weights.raw("lm_head.weight").data, weights.raw(embedding).data];
+  const bytes = (data: typeof head) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (!bytes(head).equals(bytes(table))) {
+    throw new TilthError(
+      `${weights.fileOf("lm_head.weight")}: lm_head.weight differs from ${embedding}, but config.json says tie_word_embeddings`,
+      { remedy: 'If the head is its own, set "tie_word_embeddings" to false in config.json.' },
+    );
+  }
+}
+
+/** Copies the weights of a Hugging Face folder into a model; every tensor must be there, in its shape, and none more. */
+export function loadWeights(folder: string, model: LanguageModel): void {
+  const weights = openModelWeights(folder, model.architecture, model.configuration);
+  try {
+    for (const mapping of model.architecture.weights(model.configuration)) {
+      model.arena.backend.write(mappedTensor(model.arena, mapping), weights.floats(mapping.name).data);
+    }
+  } finally {
+    weights.close();
+  }
+}

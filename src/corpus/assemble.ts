@@ -51,6 +51,14 @@ function assemble(
   policy: LicencePolicy,
 ): DocumentRow {
   const rejections: Rejection[] = [...row.rejections];
+  if (verdict.optOut !== undefined) {
+    rejections.push({
+      stage: "opt-out",
+      rule: "opt-out",
+      value: verdict.optOut,
+      expected: "a publisher who permits training",
+    });
+  }
   if (!policy.accept.includes(verdict.decision)) {
     rejections.push({
       stage: "licence",
@@ -65,6 +73,8 @@ function assemble(
     text: row.text,
     source: item.source,
     path: item.path,
+    url: item.url ?? null,
+    image: item.image ?? null,
     kind: item.kind,
     bytes: row.bytes,
     licence: item.licence,

@@ -8,10 +8,10 @@ import type { WorkOptions } from "../foundation/progress.ts";
 import { packageVersion } from "../foundation/workers.ts";
 import { corpusRows, countRow, emptyCounts } from "./assemble.ts";
 import type { DocumentRow } from "./document.ts";
-import { decideFinding, type LicenceVerdict } from "./licences/index.ts";
+import { decideFinding, type LicenceVerdict, type OptOuts, openOptOuts } from "./licences/index.ts";
 import { type PartitionTask, partition } from "./partition.ts";
 import { trimCache } from "./partition-cache.ts";
-import { type CorpusSource, listSources, type WorkItem } from "./readers/index.ts";
+import { type CorpusSourceInput, listSources, trimSpool, type WorkItem } from "./readers/index.ts";
 import { relate } from "./relations.ts";
 import { runPartitions, throwIfInterrupted } from "./run-partitions.ts";
 import { type CorpusSettings, type CorpusSettingsInput, parseCorpusSettings, parseSources } from "./settings.ts";
@@ -27,11 +27,13 @@ import {
 import { buildTextLibrary } from "./text/index.ts";
 
 /** Raised whenever the same rows are stored in another way. */
-const storeVersion = 1;
+const storeVersion = 2;
+/** Where records of large files lie unpacked, below the cache. */
+const spoolName = "spool";
 
 /** What a corpus is built from and where. */
 export interface CorpusBuildOptions extends WorkOptions {
-  readonly sources: readonly CorpusSource[];
+  readonly sources: readonly CorpusSourceInput[];
   /** The store's folder; an older corpus there is replaced, anything else is not touched. */
   readonly folder: string;
   readonly settings?: CorpusSettingsInput;
@@ -67,10 +69,16 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
   const folder = resolve(options.folder);
   const cacheFolder = resolve(options.cacheFolder ?? join(dirname(folder), "corpus-cache"));
   refuseForeignFolder(folder);
-  const listing = listSources(sources, {
+  const baseFolder = resolve(options.baseFolder ?? ".");
+  const listing = await listSources(sources, {
     includeData: settings.includeData,
-    baseFolder: resolve(options.baseFolder ?? "."),
+    baseFolder,
+    spoolFolder: join(cacheFolder, spoolName),
+    maximumFileBytes: settings.maximumFileBytes,
+    signal: options.signal,
+    onUnpacked: (file, done) => options.onProgress?.({ stage: "unpacking", done, unit: "records", detail: file }),
   });
+  const optOuts = openOptOuts(settings.licences.optOut, listing.robots, baseFolder);
 
   const textLibrary = await buildTextLibrary();
   const { filters, language, deduplication, maximumFileBytes } = settings;
@@ -85,18 +93,18 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
   const workers = options.workers ?? Math.min(availableParallelism(), 8);
   const results = await runPartitions(tasks, workers, options);
 
-  const key = storeKey(settings, results, listing);
+  const key = storeKey(settings, results, listing, optOuts);
   const existing = await reusableManifest(folder, key);
   if (existing !== undefined) return { ...existing.counts, folder, key, reused: true, skipped: existing.skipped };
 
   options.onProgress?.({ stage: "comparing", done: 0, total: listing.items.length, unit: "documents" });
-  const verdicts = decideAll(listing.items, settings);
+  const verdicts = decideAll(listing.items, settings, optOuts);
   const candidates = results
     .flatMap(({ digests }) => digests)
     .map((digest, index) => ({
       ...digest,
       licenceDecision: verdicts[index].decision,
-      accepted: settings.licences.accept.includes(verdicts[index].decision),
+      accepted: verdicts[index].optOut === undefined && settings.licences.accept.includes(verdicts[index].decision),
     }));
   const relations = relate(candidates, settings);
   throwIfInterrupted(options.signal);
@@ -120,7 +128,9 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
     };
     writeFileAtomically(join(temporary, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
   });
-  trimCache(cacheFolder, options.maximumCacheBytes ?? 20_000_000_000);
+  const maximumCacheBytes = options.maximumCacheBytes ?? 20_000_000_000;
+  trimCache(cacheFolder, maximumCacheBytes);
+  trimSpool(join(cacheFolder, spoolName), maximumCacheBytes);
   return { ...counts, folder, key, reused: false, skipped: listing.skipped };
 }
 
@@ -154,6 +164,7 @@ function storeKey(
   settings: CorpusSettings,
   results: readonly { readonly key: string }[],
   listing: { readonly items: readonly WorkItem[]; readonly skipped: Readonly<Record<string, number>> },
+  optOuts: OptOuts,
 ): string {
   return hashOf(
     "corpus store",
@@ -162,20 +173,22 @@ function storeKey(
     canonicalJson(settings),
     canonicalJson(listing.skipped),
     ...results.map(({ key }) => key),
-    ...listing.items.map(({ licence }) => canonicalJson(licence)),
+    ...optOuts.fingerprint,
+    ...listing.items.map(({ licence, url, image, reservation }) => canonicalJson([licence, url, image, reservation])),
   );
 }
 
 /** Licences repeat: all files of a package have the same finding. */
-function decideAll(items: readonly WorkItem[], settings: CorpusSettings): LicenceVerdict[] {
+function decideAll(items: readonly WorkItem[], settings: CorpusSettings, optOuts: OptOuts): LicenceVerdict[] {
   const known = new Map<WorkItem["licence"], LicenceVerdict>();
-  return items.map(({ licence }) => {
-    let verdict = known.get(licence);
+  return items.map((item) => {
+    let verdict = known.get(item.licence);
     if (verdict === undefined) {
-      verdict = decideFinding(licence, settings.licences);
-      known.set(licence, verdict);
+      verdict = decideFinding(item.licence, settings.licences);
+      known.set(item.licence, verdict);
     }
-    return verdict;
+    const optOut = optOuts.reasonFor(item);
+    return optOut === undefined ? verdict : { ...verdict, optOut };
   });
 }
 

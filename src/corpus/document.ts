@@ -1,7 +1,10 @@
 /** One document on its way through curation: what every room of the corpus agrees on. */
 
+/** The kinds of text; each has filters and thresholds of its own. `web` is what a page's main content reads as, `caption` describes an image. */
+export const documentKinds = ["web", "prose", "caption", "code", "declarations", "data"] as const;
+
 /** The kind of text decides which filters apply. */
-export type DocumentKind = "prose" | "code" | "declarations" | "data";
+export type DocumentKind = (typeof documentKinds)[number];
 
 /** What a licence policy says of a document: may it train a model, and on which condition. */
 export type LicenceDecision = "allow" | "attribute" | "review" | "deny";
@@ -16,20 +19,9 @@ export interface LicenceFinding {
   readonly confidence: number;
 }
 
-/** A document as a reader yields it, before any cleaning. */
-export interface RawDocument {
-  readonly text: string;
-  /** Where it belongs: `npm:zod@4.6.7`, `folder:notes`. Mixture and reports group by it. */
-  readonly source: string;
-  /** Path inside the source, with forward slashes. */
-  readonly path: string;
-  readonly kind: DocumentKind;
-  readonly licence: LicenceFinding;
-}
-
 /** Why a document is not in the training set. `rule` and `stage` are stable names; the rest is for people. */
 export interface Rejection {
-  /** `read`, `normalise`, `language`, `filter`, `licence`, `exact-duplicate`, `near-duplicate`. */
+  /** `read`, `normalise`, `language`, `filter`, `opt-out`, `licence`, `exact-duplicate`, `near-duplicate`. */
   readonly stage: string;
   /** e.g. `gopher-repetition.duplicateLines`. */
   readonly rule: string;
@@ -47,6 +39,10 @@ export interface DocumentRow {
   readonly text: string;
   readonly source: string;
   readonly path: string;
+  /** The address that the document came from, where its source says so. */
+  readonly url: string | null;
+  /** The image that the document captions: a path, or `archive.tar#member`, inside the source. */
+  readonly image: string | null;
   readonly kind: DocumentKind;
   /** UTF-8 length of `text`. */
   readonly bytes: number;

@@ -5,13 +5,12 @@ export type {
   DocumentRow,
   LicenceDecision,
   LicenceFinding,
-  RawDocument,
   Rejection,
   Split,
 } from "./document.ts";
 export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
 export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
-export { type CorpusSource, corpusSource } from "./readers/index.ts";
+export { type CorpusSource, type CorpusSourceInput, corpusSource, readerCatalogue } from "./readers/index.ts";
 export {
   type CorpusReport,
   corpusReport,

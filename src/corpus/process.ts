@@ -1,13 +1,13 @@
 /** One partition of documents, from bytes to rows without relations: pure but for reading the files it is given. */
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
-import { codeOf } from "../foundation/errors.ts";
+import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { codeOf, TilthError } from "../foundation/errors.ts";
 import { hashOf } from "../foundation/files.ts";
 import { contentFingerprint, type DeduplicationSettings, minHashSignature } from "./dedup/index.ts";
 import type { Rejection } from "./document.ts";
 import { type FilterSettings, judgeDocument, measureDocument } from "./filters/index.ts";
 import { identifyLanguage, type LanguageSettings, languageRejection } from "./language/index.ts";
-import { decodeText, normalise } from "./normalise/index.ts";
+import { decodeText, extractHtml, normalise } from "./normalise/index.ts";
 import type { WorkItem } from "./readers/index.ts";
 
 /** What a partition's rows depend on beside the documents. */
@@ -36,8 +36,13 @@ export interface PartialRow {
 export type DocumentBytes = { readonly bytes: Uint8Array } | { readonly rejection: Rejection };
 
 /** The file's bytes; a file above the limit is not read at all, one that vanished or is closed to us is rejected. */
-export function readDocument(item: Pick<WorkItem, "file">, maximumFileBytes: number): DocumentBytes {
+export function readDocument(
+  item: Pick<WorkItem, "file" | "offset" | "size" | "failure">,
+  maximumFileBytes: number,
+): DocumentBytes {
+  if (item.failure !== undefined) return { rejection: item.failure };
   try {
+    if (item.offset !== undefined) return { bytes: readRange(item.file, item.offset, item.size) };
     const { size } = statSync(item.file);
     if (size > maximumFileBytes) {
       return {
@@ -52,16 +57,34 @@ export function readDocument(item: Pick<WorkItem, "file">, maximumFileBytes: num
   }
 }
 
+function readRange(file: string, offset: number, size: number): Uint8Array {
+  const bytes = Buffer.alloc(size);
+  const descriptor = openSync(file, "r");
+  try {
+    for (let done = 0; done < size; ) {
+      const read = readSync(descriptor, bytes, done, size - done, offset + done);
+      if (read === 0)
+        throw new TilthError(`${file} is shorter than its index says`, {
+          remedy: "Remove it: the source is unpacked again.",
+        });
+      done += read;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return bytes;
+}
+
 /** A hash of everything in `contents` that `processPartition` depends on. */
 export function contentKey(items: readonly WorkItem[], contents: readonly DocumentBytes[]): string {
   return hashOf(
-    ...items.flatMap(({ source, path, kind }, index) => {
+    ...items.flatMap(({ source, path, kind, format }, index) => {
       const content = contents[index];
       const digest =
         "bytes" in content
           ? createHash("sha256").update(content.bytes).digest("hex")
           : JSON.stringify(content.rejection);
-      return [source, path, kind, digest];
+      return [source, path, kind, format, digest];
     }),
   );
 }
@@ -77,7 +100,7 @@ export function processPartition(
 
 function processDocument(item: WorkItem, content: DocumentBytes, settings: PartitionSettings): PartialRow {
   if ("rejection" in content) return unread(item, "", content.rejection);
-  const decoded = decodeText(content.bytes);
+  const decoded = item.format === "html" ? extractHtml(content.bytes) : decodeText(content.bytes);
   if ("rejection" in decoded) return unread(item, content.bytes, decoded.rejection);
   const id = documentId(item, decoded.text);
   const text = normalise(decoded.text);

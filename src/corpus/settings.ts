@@ -35,7 +35,7 @@ const corpusShape = {
     .max(512 * 1024 * 1024, { error: "512 MiB is the longest text that the runtime can hold" })
     .default(4_000_000)
     .describe("larger files are listed and rejected without being read"),
-  includeData: z.boolean().default(false).describe("also read JSON, YAML, CSV, XML, HTML and the like"),
+  includeData: z.boolean().default(false).describe("also read JSON, YAML, CSV, XML and the like as they are"),
 };
 
 /** How a corpus is built from its sources. */

@@ -6,6 +6,7 @@ import {
   buildCorpus,
   type CorpusBuild,
   openDocumentStore,
+  readerCatalogue,
   renderReportMarkdown,
   writeCorpusReport,
 } from "../corpus/index.ts";
@@ -15,9 +16,6 @@ import { placesOf, readRunDescription, writeRunDescription } from "./run-folder.
 import { runJob } from "./run-job.ts";
 import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 import { type TrainEvent, type TrainOutput, trainJob } from "./train.ts";
-
-/** What a model card calls the text of a reader. */
-const sourceNames = { npm: "installed npm packages", folder: "a folder of text" } as const;
 
 /** How work of some length is watched and stopped. */
 export interface RunHooks<Event> {
@@ -92,7 +90,9 @@ export async function trainRun(
       configuration: model.configuration,
       training: { ...training, tokens: training.steps * training.batchSequences * training.sequenceLength },
       data: renderReportMarkdown(report),
-      sources: configuration.corpus.sources.map(({ reader }) => sourceNames[reader]),
+      sources: configuration.corpus.sources.map(
+        ({ reader }) => readerCatalogue.find(({ name }) => name === reader)!.title,
+      ),
     });
     writeFileAtomically(places.card, card);
   } finally {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type CorpusSource, corpusSource, kindOfFile, listSources } from "../../src/corpus/readers/index.ts";
+import { type CorpusSourceInput, corpusSource, kindOfFile, listSources } from "../../src/corpus/readers/index.ts";
 
 let root: string;
 beforeEach(() => {
@@ -17,7 +17,12 @@ function write(files: Record<string, string>) {
   }
 }
 
-const list = (source: CorpusSource, includeData = false) => listSources([source], { includeData, baseFolder: root });
+const listAll = (sources: CorpusSourceInput[], includeData = false) =>
+  listSources(
+    sources.map((source) => corpusSource.parse(source)),
+    { includeData, baseFolder: root, spoolFolder: join(root, ".spool"), maximumFileBytes: 1_000_000 },
+  );
+const list = (source: CorpusSourceInput, includeData = false) => listAll([source], includeData);
 const mit =
   "Permission is hereby granted, free of charge, to any person obtaining a copy\nThe above copyright notice and this permission notice";
 
@@ -47,7 +52,7 @@ describe("kindOfFile", () => {
 });
 
 describe("folder reader", () => {
-  it("lists sorted, without hidden folders, node_modules and links, and counts what it passes over", () => {
+  it("lists sorted, without hidden folders, node_modules and links, and counts what it passes over", async () => {
     write({
       "notes/b.md": "b",
       "notes/a/c.txt": "c",
@@ -58,38 +63,40 @@ describe("folder reader", () => {
     });
     symlinkSync(join(root, "notes"), join(root, "notes/loop"));
     symlinkSync(join(root, "notes/b.md"), join(root, "notes/link.md"));
-    const { items, skipped } = list({ reader: "folder", path: "notes" });
+    const { items, skipped } = await list({ reader: "folder", path: "notes" });
     expect(items.map(({ source, path, kind }) => [source, path, kind])).toEqual([
       ["folder:notes", "a/c.txt", "prose"],
       ["folder:notes", "b.md", "prose"],
     ]);
     expect(skipped).toEqual({ "data file": 1, "symbolic link": 2, "unknown file type": 1 });
-    expect(list({ reader: "folder", path: "notes" }, true).items.map(({ path }) => path)).toContain("t.json");
+    const { items: all } = await list({ reader: "folder", path: "notes" }, true);
+    expect(all.map(({ path }) => path)).toContain("t.json");
   });
 
-  it("takes the licence from the setting, else from a licence file, else asserts none", () => {
+  it("takes the licence from the setting, else from a licence file, else asserts none", async () => {
     write({ "n/a.md": "a" });
-    const licence = (source: CorpusSource) => list(source).items[0].licence;
-    expect(licence({ reader: "folder", path: "n" }).expression).toBe("NOASSERTION");
+    const licence = async (source: CorpusSourceInput) => (await list(source)).items[0].licence;
+    expect((await licence({ reader: "folder", path: "n" })).expression).toBe("NOASSERTION");
     write({ "n/LICENSE": mit });
-    expect(licence({ reader: "folder", path: "n" })).toMatchObject({ expression: "MIT", confidence: 0.7 });
-    expect(licence({ reader: "folder", path: "n", licence: "CC0-1.0" })).toMatchObject({ expression: "CC0-1.0" });
+    expect(await licence({ reader: "folder", path: "n" })).toMatchObject({ expression: "MIT", confidence: 0.7 });
+    expect(await licence({ reader: "folder", path: "n", licence: "CC0-1.0" })).toMatchObject({ expression: "CC0-1.0" });
   });
 
-  it("refuses a missing folder, a file, a folder without text and two sources of one name", () => {
+  it("refuses a missing folder, a file, a folder without text and two sources of one name", async () => {
     write({ "e/i.png": "", "a.md": "a", "x/n/a.md": "a", "y/n/a.md": "b" });
-    expect(() => list({ reader: "folder", path: "none" })).toThrow(/none does not exist/);
-    expect(() => list({ reader: "folder", path: "a.md" })).toThrow(/is not a folder/);
-    expect(() => list({ reader: "folder", path: "e" })).toThrow(/no text found in e \(passed over: 1 × unknown/);
-    const two: CorpusSource[] = ["x/n", "y/n"].map((path) => ({ reader: "folder", path }));
-    const options = { includeData: false, baseFolder: root };
-    expect(() => listSources(two, options)).toThrow(/two sources are called folder:n/);
-    expect(listSources([two[0], { ...two[1], name: "m" } as CorpusSource], options).items).toHaveLength(2);
+    await expect(list({ reader: "folder", path: "none" })).rejects.toThrow(/none does not exist/);
+    await expect(list({ reader: "folder", path: "a.md" })).rejects.toThrow(/is not a folder/);
+    await expect(list({ reader: "folder", path: "e" })).rejects.toThrow(
+      /no text found in e \(passed over: 1 × unknown/,
+    );
+    const two: CorpusSourceInput[] = ["x/n", "y/n"].map((path) => ({ reader: "folder", path }));
+    await expect(listAll(two)).rejects.toThrow(/two sources are called folder:n/);
+    expect((await listAll([two[0], { ...two[1], name: "m" } as CorpusSourceInput])).items).toHaveLength(2);
   });
 });
 
 describe("npm reader", () => {
-  it("lists scoped and nested packages once each, with their licences", () => {
+  it("lists scoped and nested packages once each, with their licences", async () => {
     const manifest = (name: string, version: string, more = {}) => JSON.stringify({ name, version, ...more });
     write({
       "node_modules/b/package.json": manifest("b", "1.0.0", { license: "MIT" }),
@@ -106,7 +113,7 @@ describe("npm reader", () => {
       "node_modules/@s/d/lib/x.d.ts": "4",
       "node_modules/.bin/tool.js": "5",
     });
-    const { items, skipped } = list({ reader: "npm", path: "node_modules" });
+    const { items, skipped } = await list({ reader: "npm", path: "node_modules" });
     const found = items.map(({ source, path, licence }) => [source, path, licence.expression, licence.confidence]);
     expect(found).toEqual([
       ["npm:@s/d@1.2.3", "LICENSE", "GPL-3.0-only", 0.3],

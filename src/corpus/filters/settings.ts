@@ -1,11 +1,9 @@
 /** The settings of the filters: a preset for each kind of document, and single thresholds on top of it. */
 import { z } from "zod";
 import { nearest } from "../../foundation/errors.ts";
-import type { DocumentKind } from "../document.ts";
+import { type DocumentKind, documentKinds } from "../document.ts";
 import type { Filter, Threshold } from "./define.ts";
 import { filters } from "./registry.ts";
-
-const kinds = ["prose", "code", "declarations", "data"] as const satisfies readonly DocumentKind[];
 
 const threshold = z
   .strictObject({
@@ -59,12 +57,14 @@ const kindSettings = z.strictObject(
  */
 export const filterSettings = z.strictObject(
   {
+    web: kindSettings.prefault({}),
     prose: kindSettings.prefault({}),
+    caption: kindSettings.prefault({}),
     code: kindSettings.prefault({}),
     declarations: kindSettings.prefault({}),
     data: kindSettings.prefault({}),
-  },
-  { error: suggestNames("kind of document", kinds) },
+  } satisfies Record<DocumentKind, unknown>,
+  { error: suggestNames("kind of document", documentKinds) },
 );
 
 export type FilterSettings = z.infer<typeof filterSettings>;

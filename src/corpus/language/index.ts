@@ -43,7 +43,7 @@ export function identifyLanguage(text: string, kind: DocumentKind = "prose"): { 
 }
 
 /**
- * Why a document's language keeps it out, or undefined. Prose alone is judged: in code the language of the comments is
+ * Why a document's language keeps it out, or undefined. Running text alone is judged: in code the language of the comments is
  * worth knowing but says nothing of the code.
  */
 export function languageRejection(
@@ -52,7 +52,7 @@ export function languageRejection(
   score: number,
   settings: LanguageSettings,
 ): Rejection | undefined {
-  if (kind !== "prose") return undefined;
+  if (kind !== "prose" && kind !== "web" && kind !== "caption") return undefined;
   if (language === "und") {
     if (settings.acceptUndetermined) return undefined;
     return {

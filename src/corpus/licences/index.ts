@@ -1,5 +1,6 @@
 /** Licences: what applies to a document, on what evidence, and whether the policy lets it train a model. */
 export { findLicence, type LicenceFile, recogniseLicences } from "./evidence.ts";
+export { type OptOuts, openOptOuts, reservationIn, reservationInPage, robotsAddress } from "./opt-out.ts";
 export {
   decideFinding,
   decideLicence,
@@ -9,3 +10,4 @@ export {
   licencePolicy,
   normaliseExpression,
 } from "./policy.ts";
+export { recordLicence, statedLicence } from "./statement.ts";

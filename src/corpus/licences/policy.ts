@@ -4,6 +4,8 @@ import parse, { type SpdxNode } from "spdx-expression-parse";
 import { z } from "zod";
 import { nearest } from "../../foundation/errors.ts";
 import type { LicenceDecision, LicenceFinding } from "../document.ts";
+import { licenceInWords, licenceRefs } from "./free-text.ts";
+import { optOutSettings } from "./opt-out.ts";
 import { licenceTable, proprietary, tableRule } from "./table.ts";
 
 const decisions = ["allow", "attribute", "review", "deny"] as const satisfies readonly LicenceDecision[];
@@ -31,7 +33,10 @@ const policyShape = {
       decision,
     )
     .default({})
-    .describe("decisions by SPDX identifier (or NOASSERTION, UNLICENSED) that replace those of Tilth's table"),
+    .describe(
+      "decisions by SPDX identifier (or NOASSERTION, UNLICENSED, LicenseRef-…) that replace those of Tilth's table",
+    ),
+  optOut: optOutSettings.prefault({}).describe("publishers who said no, by domain and by what their pages say"),
 };
 
 /** Which licences a corpus takes. A misspelt identifier is an error: a rule must not silently fail to fire. */
@@ -53,6 +58,8 @@ export type LicencePolicy = z.infer<typeof licencePolicy>;
 export interface LicenceVerdict {
   readonly decision: LicenceDecision;
   readonly rule: string;
+  /** Why the document's publisher keeps it out, whatever its licence says. */
+  readonly optOut?: string;
 }
 
 const namedIdentifiers = [...licenceTable.flatMap(({ identifiers }) => identifiers), proprietary, "NOASSERTION"].concat(
@@ -88,8 +95,8 @@ export function decideLicence(expression: string, policy: LicencePolicy): Licenc
 }
 
 /**
- * The SPDX expression that `declared` is or evidently means (`Apache 2` is `Apache-2.0`), `UNLICENSED`, or
- * `NOASSERTION` where no expression can be made of it.
+ * The SPDX expression that `declared` is or evidently means (`Apache 2` is `Apache-2.0`; words and addresses that SPDX
+ * does not list have a `LicenseRef-*` of Tilth's), `UNLICENSED`, or `NOASSERTION` where no expression can be made of it.
  */
 export function normaliseExpression(declared: string): string {
   const trimmed = declared.trim();
@@ -97,6 +104,8 @@ export function normaliseExpression(declared: string): string {
   // Before the correction, which would read it as the public-domain "Unlicense".
   if (/^(unlicensed|proprietary|all rights reserved)$/i.test(trimmed)) return proprietary;
   if (isExpression(trimmed)) return trimmed;
+  const named = licenceInWords(trimmed);
+  if (named !== undefined && isExpression(named.expression)) return named.expression;
   const corrected = correct(trimmed, { upgrade: false });
   return corrected !== null && isExpression(corrected) ? corrected : "NOASSERTION";
 }
@@ -117,6 +126,8 @@ function decideIdentifier(identifier: string, exception: string | undefined, pol
   if (override !== undefined) return { decision: override, rule: `${name}: ${override} by override` };
   if (identifier === proprietary) return { decision: "deny", rule: `${name}: no rights granted` };
   if (identifier === "NOASSERTION") return { decision: "review", rule: `${name}: no usable licence was found` };
+  const reference = Object.hasOwn(licenceRefs, identifier) ? licenceRefs[identifier] : undefined;
+  if (reference !== undefined) return { decision: reference.decision, rule: `${name}: ${reference.reason}` };
   const rule = tableRule(identifier);
   if (rule === undefined) return { decision: "review", rule: `${name}: not in the policy table` };
   return { decision: rule.decision, rule: `${name}: ${rule.reason}` };

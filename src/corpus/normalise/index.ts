@@ -4,6 +4,7 @@
  * tabs, indentation, case and punctuation stay, so that code is still the same code.
  */
 export { decodeText, invalidUtf8Offset } from "./decode.ts";
+export { extractHtml } from "./html.ts";
 
 const lineBreaks = /\r\n?|[\u0085\u2028\u2029]/g;
 // C0 and C1 controls and DEL; tab and line feed stay, form feed and vertical tab are spaces between tokens.

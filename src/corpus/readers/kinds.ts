@@ -1,7 +1,7 @@
 /** The kind of a document, from its file name alone. */
 import type { DocumentKind } from "../document.ts";
 
-const extensions: Readonly<Record<DocumentKind, readonly string[]>> = {
+const extensions: Readonly<Partial<Record<DocumentKind, readonly string[]>>> = {
   declarations: [".d.ts", ".d.mts", ".d.cts"],
   prose: [".md", ".markdown", ".mdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".asciidoc"],
   code: [
@@ -24,6 +24,7 @@ const extensions: Readonly<Record<DocumentKind, readonly string[]>> = {
     ".xml",
     ".html",
     ".htm",
+    ".xhtml",
     ".svg",
   ],
 };
@@ -50,4 +51,9 @@ export function kindOfFile(name: string): DocumentKind | undefined {
   return proseNames.test(dot > 0 ? lower.slice(0, dot) : lower) || /^(licen[cs]e|copying)[-_.]/.test(lower)
     ? "prose"
     : undefined;
+}
+
+/** Whether a file holds a page whose main content can be read. */
+export function isPage(name: string): boolean {
+  return /\.x?html?$/i.test(name);
 }

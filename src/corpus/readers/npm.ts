@@ -4,18 +4,14 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { settingsObject } from "../../foundation/schema.ts";
 import { findLicence } from "../licences/index.ts";
-import type { Reader, ReaderContext, WorkItem } from "./define.ts";
+import { defineReader, type ReaderContext, type WorkItem } from "./define.ts";
 import { documentsOf } from "./documents.ts";
 import { licenceFilesIn, requireFolder, type Skipped, skip, sortedEntries, walkFiles } from "./walk.ts";
 
-const shape = {
+const schema = settingsObject("npm source", {
   reader: z.literal("npm"),
   path: z.string().min(1).describe("a node_modules folder; relative to the configuration's folder"),
-};
-
-export const npmSource = settingsObject("npm source", shape);
-
-export type NpmSource = z.infer<typeof npmSource>;
+});
 
 /** The fields of package.json that matter here; a package with others, or broken ones, is still a package. */
 const packageManifest = z.object({
@@ -33,14 +29,17 @@ const packageManifest = z.object({
 });
 
 /** Reads all packages below a node_modules folder, scoped and nested ones included. */
-export const npmReader: Reader<NpmSource> = {
+export const npmReader = defineReader({
+  schema,
+  title: "installed npm packages",
+  describe: "installed npm packages, each a source with the licence of its package.json",
   *list(source, context) {
     const folder = resolve(context.baseFolder, source.path);
     requireFolder(folder, "the node_modules folder");
     // The same version installed twice (npm nests what cannot be shared) is one source.
     yield* listModules(folder, context, new Set());
   },
-};
+});
 
 function* listModules(folder: string, context: ReaderContext, known: Set<string>): Generator<WorkItem> {
   for (const entry of sortedEntries(folder, context.skipped)) {

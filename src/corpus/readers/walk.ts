@@ -17,9 +17,9 @@ export interface FoundFile {
 /** What was passed over, by reason. */
 export type Skipped = Map<string, number>;
 
-/** Counts one thing that was passed over. */
-export function skip(skipped: Skipped, reason: string): void {
-  skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
+/** Counts what was passed over. */
+export function skip(skipped: Skipped, reason: string, count = 1): void {
+  skipped.set(reason, (skipped.get(reason) ?? 0) + count);
 }
 
 /** Throws unless `path` is a folder that can be read. */

@@ -1,7 +1,7 @@
 /** The columns of documents.parquet, and rows to and from them. */
 import { DOUBLE, type DuckDBValue, MAP, mapValue, UINTEGER, VARCHAR } from "@duckdb/node-api";
 import { z } from "zod";
-import type { DocumentRow } from "../document.ts";
+import { type DocumentRow, documentKinds } from "../document.ts";
 
 const measuresType = MAP(VARCHAR, DOUBLE);
 
@@ -10,6 +10,8 @@ export const columns = [
   ["id", "VARCHAR"],
   ["source", "VARCHAR"],
   ["path", "VARCHAR"],
+  ["url", "VARCHAR"],
+  ["image", "VARCHAR"],
   ["kind", "VARCHAR"],
   ["bytes", UINTEGER.toString()],
   ["licence", "VARCHAR"],
@@ -42,6 +44,8 @@ export function rowValues(row: DocumentRow): DuckDBValue[] {
     row.id,
     row.source,
     row.path,
+    row.url,
+    row.image,
     row.kind,
     row.bytes,
     row.licence.expression,
@@ -63,12 +67,14 @@ export function rowValues(row: DocumentRow): DuckDBValue[] {
   ];
 }
 
-const kind = z.enum(["prose", "code", "declarations", "data"]);
+const kind = z.enum(documentKinds);
 
 const storedRow = z.object({
   id: z.string(),
   source: z.string(),
   path: z.string(),
+  url: z.string().nullable(),
+  image: z.string().nullable(),
   kind,
   bytes: z.number(),
   licence: z.string(),
@@ -105,6 +111,8 @@ export function rowFrom(values: unknown): DocumentRow {
     text: row.text,
     source: row.source,
     path: row.path,
+    url: row.url,
+    image: row.image,
     kind: row.kind,
     bytes: row.bytes,
     licence: { expression: row.licence, evidence: row.licence_evidence, confidence: row.licence_confidence },

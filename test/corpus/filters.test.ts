@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { DocumentKind } from "../../src/corpus/document.ts";
+import { type DocumentKind, documentKinds } from "../../src/corpus/document.ts";
 import { filterCatalogue, filterSettings, judgeDocument, measureDocument } from "../../src/corpus/filters/index.ts";
 import { proseOf } from "../../src/corpus/filters/prose.ts";
 
-const kinds: DocumentKind[] = ["prose", "code", "declarations", "data"];
+const kinds = documentKinds;
 const defaults = filterSettings.parse({});
 const rulesAgainst = (text: string, kind: DocumentKind, settings = defaults) =>
   judgeDocument(measureDocument(text, kind), kind, settings).map(({ rule }) => rule);

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { buildCorpus, type CorpusSource } from "../../corpus/index.ts";
-import { UsageError } from "../../foundation/index.ts";
+import { buildCorpus, type CorpusSourceInput, readerCatalogue } from "../../corpus/index.ts";
+import { nearest, UsageError } from "../../foundation/index.ts";
 import type { Command } from "../command.ts";
 import { formatBytes, interruptSignal, progressLine } from "../terminal.ts";
 import { storeOptions } from "./store.ts";
@@ -8,13 +8,18 @@ import { storeOptions } from "./store.ts";
 /** `tilth data build` */
 export const build: Command = {
   summary: "read sources, clean, filter, deduplicate, and write the document store",
-  usage: "--npm <folder>|--folder <folder> … --corpus <folder> [options]",
+  usage: "--npm <folder>|--folder <folder>|--read <reader>:<path> … --corpus <folder> [options]",
   options: {
     ...storeOptions,
     npm: { describe: "read the packages of a node_modules folder (repeatable)", placeholder: "folder", multiple: true },
     folder: {
-      describe: "read text, Markdown and code below a folder (repeatable)",
+      describe: "read text, Markdown, pages and code below a folder (repeatable)",
       placeholder: "folder",
+      multiple: true,
+    },
+    read: {
+      describe: `read files by a named reader (repeatable): ${readerCatalogue.map(({ name }) => name).join(", ")}`,
+      placeholder: "reader:path",
       multiple: true,
     },
     accept: {
@@ -22,14 +27,19 @@ export const build: Command = {
       placeholder: "decision",
       multiple: true,
     },
+    "opt-out": { describe: "a file of domains that must not train, one a line", placeholder: "file" },
   },
-  examples: ["tilth data build --npm node_modules --corpus corpus"],
+  examples: [
+    "tilth data build --npm node_modules --corpus corpus",
+    "tilth data build --read warc:crawl --read jsonl:forum.jsonl.zst --opt-out no.txt --corpus corpus",
+  ],
   async run(input) {
-    const sources: CorpusSource[] = [
-      ...input.list("npm").map((path): CorpusSource => ({ reader: "npm", path })),
-      ...input.list("folder").map((path): CorpusSource => ({ reader: "folder", path })),
+    const sources: CorpusSourceInput[] = [
+      ...input.list("npm").map((path): CorpusSourceInput => ({ reader: "npm", path })),
+      ...input.list("folder").map((path): CorpusSourceInput => ({ reader: "folder", path })),
+      ...input.list("read").map(namedSource),
     ];
-    if (sources.length === 0) throw new UsageError("nothing to read: give --npm or --folder");
+    if (sources.length === 0) throw new UsageError("nothing to read: give --npm, --folder or --read");
     const accept = input.list("accept");
     const unknown = accept.find((one) => !["allow", "attribute", "review"].includes(one));
     if (unknown !== undefined) throw new UsageError(`--accept is "${unknown}", expected allow, attribute or review`);
@@ -37,7 +47,12 @@ export const build: Command = {
     const corpus = await buildCorpus({
       sources,
       folder: resolve(input.text("corpus")!),
-      settings: accept.length === 0 ? {} : { licences: { accept: accept as ("allow" | "attribute" | "review")[] } },
+      settings: {
+        licences: {
+          ...(accept.length === 0 ? {} : { accept: accept as ("allow" | "attribute" | "review")[] }),
+          ...(input.text("opt-out") === undefined ? {} : { optOut: { domainFile: input.text("opt-out") } }),
+        },
+      },
       onProgress: progress.update,
       signal: interruptSignal("stopping; finished parts are kept"),
     });
@@ -49,3 +64,19 @@ export const build: Command = {
     );
   },
 };
+
+/** `warc:crawl/2026` as a source; settings other than the path are for a configuration file. */
+function namedSource(text: string): CorpusSourceInput {
+  const colon = text.indexOf(":");
+  const name = text.slice(0, Math.max(0, colon));
+  const reader = readerCatalogue.find((one) => one.name === name)?.name;
+  if (reader === undefined) {
+    const names = readerCatalogue.map((one) => one.name);
+    const near = nearest(name, names);
+    throw new UsageError(`--read "${text}" names no reader; expected <reader>:<path>, e.g. jsonl:data.jsonl.gz`, {
+      remedy:
+        near === undefined ? `Readers are ${names.join(", ")}.` : `Did you mean ${near}:${text.slice(colon + 1)}?`,
+    });
+  }
+  return { reader, path: text.slice(colon + 1) };
+}

@@ -12,7 +12,7 @@ const shortestLineWords = 3;
  */
 export const c4 = defineFilter({
   name: "c4",
-  kinds: ["prose"],
+  kinds: ["web", "prose"],
   source:
     "Raffel et al. 2020 (T5), section 2.2. Sentences end in `.`, `!` or `?`, closing quotes or brackets allowed, before white space; C4 itself uses NLTK's sentence splitter.",
   measures: {

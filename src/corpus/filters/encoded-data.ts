@@ -11,7 +11,7 @@ const unicodeRun = /(?:\\u[0-9a-fA-F]{4}){8,}/g;
  */
 export const encodedData = defineFilter({
   name: "encoded-data",
-  kinds: ["prose", "code", "declarations", "data"],
+  kinds: ["web", "prose", "code", "declarations", "data"],
   source: "Lozhkov et al. 2024 (StarCoder2), encoded data filter: base64, hexadecimal and Unicode-escape runs",
   measures: {
     encodedShare: "share of characters within encoded runs",

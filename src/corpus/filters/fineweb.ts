@@ -9,7 +9,7 @@ const finalMarks = ".!?:;。！？…।؟۔။។";
 /** FineWeb's own rules, which look at the shape of lines. */
 export const fineweb = defineFilter({
   name: "fineweb",
-  kinds: ["prose"],
+  kinds: ["web", "prose"],
   source:
     "Penedo et al. 2024 (FineWeb), counted as datatrove does. A last mark is tested by itself, so that repeated marks count; closing quotes, brackets and emphasis are looked behind.",
   measures: {

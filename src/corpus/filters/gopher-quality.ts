@@ -16,7 +16,7 @@ const ELLIPSIS = 0x2026;
 /** Gopher's quality rules. Shares are of words or of lines that are not blank, as the name says. */
 export const gopherQuality = defineFilter({
   name: "gopher-quality",
-  kinds: ["prose"],
+  kinds: ["web", "prose"],
   source:
     "Rae et al. 2021 (Gopher), appendix A.1.1. Words are separated by white space and counted as Dolma does; stop words are recognised in any case and with punctuation around them, each counted once as in datatrove; `*` and `+` are bullets beside `•` and `-`, because Markdown uses them.",
   measures: {

@@ -15,7 +15,7 @@ const apiDocumentation =
  */
 export const gopherRepetition = defineFilter({
   name: "gopher-repetition",
-  kinds: ["prose"],
+  kinds: ["web", "prose"],
   source: "Rae et al. 2021 (Gopher), table A1, counted as datatrove does: repeats after the first occurrence",
   measures: {
     duplicateLines: "share of lines that occurred before",

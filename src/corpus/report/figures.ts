@@ -1,7 +1,8 @@
 /** The figures of a corpus: each one is a query over its store, so that none can differ from the data. */
 import { z } from "zod";
+import { documentKinds } from "../document.ts";
 import type { DocumentStore } from "../store/index.ts";
-import { documentKinds, licenceDecisions } from "./names.ts";
+import { licenceDecisions } from "./names.ts";
 import { storedSettings, thresholdFor } from "./thresholds.ts";
 
 /** Documents and their bytes: UTF-8 lengths of the normal form, 0 for what could not be read. */

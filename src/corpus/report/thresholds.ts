@@ -1,9 +1,10 @@
 /** The thresholds that judged a corpus, from the settings that its manifest holds. */
+
+import { documentKinds } from "../document.ts";
 import type { Threshold } from "../filters/define.ts";
 import { rulesFor } from "../filters/settings.ts";
 import { type CorpusSettings, corpusSettings } from "../settings.ts";
 import type { CorpusManifest } from "../store/index.ts";
-import { documentKinds } from "./names.ts";
 
 /** The settings of a build, or undefined where another version of Tilth wrote ones that this one does not know. */
 export function storedSettings(manifest: CorpusManifest): CorpusSettings | undefined {

@@ -40,7 +40,7 @@ export async function documentStory(store: DocumentStore, subject: string): Prom
       return { measure, value, threshold, passes: threshold === null ? null : !failed.has(measure) };
     }),
     languageRule:
-      language === undefined || row.kind !== "prose"
+      language === undefined || !["web", "prose", "caption"].includes(row.kind)
         ? null
         : `${language.accepted.join(" or ")} with a score of at least ${language.minimumScore}${language.acceptUndetermined ? ", or too short to tell" : ""}`,
     duplicates: cluster

@@ -43,6 +43,10 @@ const program: CommandGroup = {
       summary: "write a checkpoint as a Hugging Face folder or a GGUF file",
       load: async () => (await import("./export.ts")).exportCommand,
     },
+    scale: {
+      summary: "scaling laws: fit one to trained models, forecast larger ones",
+      load: async () => (await import("./scale/index.ts")).scale,
+    },
     doctor: {
       summary: "what this machine has: backend, instruction set, threads, measured rates",
       load: async () => (await import("./doctor.ts")).doctor,

@@ -1,5 +1,5 @@
-// Output head and softmax cross-entropy in one. x [tokens, width], weight [vocabulary, width], targets i32 [tokens] (negative:
-// ignored), losses [tokens]; optional gradients of Σ losses. Tokens go in blocks whose logits take some 4 MB, or of 512 tokens; inside a
+// Output head and softmax cross-entropy in one. x [tokens, width], weight [vocabulary, width], bias [vocabulary] or null, targets
+// i32 [tokens] (negative: ignored), losses [tokens]; optional gradients of Σ losses. Tokens go in blocks whose logits take some 4 MB, or of 512 tokens; inside a
 // block the vocabulary goes in chunks, with running maxima and sums, and the gradients come from the same logits.
 // Bound: FMA units; 2·tokens·vocabulary·width FLOPs, 6 with gradients. Returns the first bad target's position + 1, or 0.
 #include <algorithm>
@@ -22,11 +22,14 @@ struct Rows {
   float* targetLogits;
 };
 
-// Updates the running maximum and Σ exp of rows [begin, end) with one chunk of logits [block, columns].
-void reduceChunk(const float* logits, int64_t stride, int64_t columns, int64_t firstColumn, const int32_t* targets,
+// Adds the bias, if there is one, and updates the running maximum and Σ exp of rows [begin, end) with one chunk of logits
+// [block, columns].
+void reduceChunk(float* logits, const float* bias, int64_t stride, int64_t columns, int64_t firstColumn, const int32_t* targets,
                  const Rows& rows, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
-    const float* row = logits + i * stride;
+    float* row = logits + i * stride;
+    if (bias)
+      for (int64_t j = 0; j < columns; j++) row[j] += bias[j];
     Vector highest = broadcast(-INFINITY);
     int64_t j = 0;
     for (; j + W <= columns; j += W) highest = maximum(highest, load(row + j));
@@ -63,8 +66,9 @@ void differentiate(float* logits, int64_t stride, int64_t vocabulary, const int3
 }  // namespace
 
 TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const float* x, const float* weight,
-                                              const int32_t* targets, float* xGradient, float* weightGradient, int64_t tokens,
-                                              int64_t width, int64_t vocabulary, int precision) {
+                                              const float* bias, const int32_t* targets, float* xGradient,
+                                              float* weightGradient, float* biasGradient, int64_t tokens, int64_t width,
+                                              int64_t vocabulary, int precision) {
   Timer timer;
   const Precision number = precisionOf(precision);
   for (int64_t token = 0; token < tokens; token++)
@@ -87,7 +91,7 @@ TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const 
         gemmOnTeam(count, columns, width, hidden, {weight + column * width, 1, width}, logits + column, stride, false, number,
                    thread, team);
         team.barrier();
-        reduceChunk(logits + column, stride, columns, column, targets + first, rows, mine.begin, mine.end);
+        reduceChunk(logits + column, bias ? bias + column : nullptr, stride, columns, column, targets + first, rows, mine.begin, mine.end);
       }
       for (int64_t i = mine.begin; i < mine.end; i++)
         losses[first + i] =
@@ -103,8 +107,15 @@ TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const 
       team.barrier();
       gemmOnTeam(vocabulary, width, count, {logits, 1, stride}, hidden, weightGradient, width, first > 0, number,
                  thread, team);
+      if (biasGradient) {
+        const Range columns = partOf(vocabulary, thread, team.threads, 16);
+        if (first == 0) std::fill(biasGradient + columns.begin, biasGradient + columns.end, 0.0f);
+        for (int64_t i = 0; i < count; i++)
+          for (int64_t j = columns.begin; j < columns.end; j++) biasGradient[j] += logits[i * stride + j];
+      }
       team.barrier();
     }
+    if (tokens == 0 && thread == 0 && biasGradient) std::fill(biasGradient, biasGradient + vocabulary, 0.0f);
     if (tokens == 0 && thread == 0 && weightGradient) std::fill(weightGradient, weightGradient + vocabulary * width, 0.0f);
   });
   return 0;

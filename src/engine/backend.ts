@@ -103,6 +103,16 @@ export interface MuonSettings {
   readonly maximumNorm: number;
 }
 
+/** GELU by the error function, by its tanh approximation, CLIP's x · sigmoid(1.702 x), and tanh itself. */
+export type ActivationKind = "gelu" | "gelu-tanh" | "quick-gelu" | "tanh";
+
+/** Which of packed rows' heads are normalised (see Kernels.headNorm). */
+export interface HeadNormShape {
+  readonly queryHeads: number;
+  readonly keyHeads: number;
+  readonly headSize: number;
+}
+
 export interface Kernels {
   /** out[:] = value. */
   fill(out: Tensor, value: number): void;
@@ -159,6 +169,58 @@ export interface Kernels {
   }): void;
 
   /**
+   * sum = x + delta (if given; `sum` may be either), out = (s − mean(s)) / √(var(s) + ε) · weight + bias with s = sum or x
+   * (Ba et al. 2016). x, delta, sum, out: [rows, width]; weight, bias: [width]; mean, inverseDeviation: [rows], kept for backward.
+   */
+  layerNorm(tensors: {
+    out: Tensor;
+    mean: Tensor;
+    inverseDeviation: Tensor;
+    x: Tensor;
+    weight: Tensor;
+    bias: Tensor;
+    delta?: Tensor;
+    sum?: Tensor;
+    epsilon: number;
+  }): void;
+  /** As `rmsNormBackward`; weightGradient and biasGradient accumulate. */
+  layerNormBackward(tensors: {
+    xGradient: Tensor;
+    weightGradient: Tensor;
+    biasGradient: Tensor;
+    gradient: Tensor;
+    x: Tensor;
+    weight: Tensor;
+    mean: Tensor;
+    inverseDeviation: Tensor;
+    residualGradient?: Tensor;
+  }): void;
+
+  /**
+   * RMS norm of each head of packed rows (QK-norm: Henry et al. 2020; Qwen3): the first `queryHeads` heads times queryWeight,
+   * the next `keyHeads` times keyWeight, further columns copied. x, out: [tokens, ≥ heads · headSize], weights: [headSize],
+   * inverseRms: [tokens, queryHeads + keyHeads], kept for backward.
+   */
+  headNorm(
+    tensors: { out: Tensor; inverseRms: Tensor; x: Tensor; queryWeight: Tensor; keyWeight: Tensor; epsilon: number },
+    shape: HeadNormShape,
+  ): void;
+  /** xGradient is overwritten, the gradients of the weights accumulate. */
+  headNormBackward(
+    tensors: {
+      xGradient: Tensor;
+      queryWeightGradient: Tensor;
+      keyWeightGradient: Tensor;
+      gradient: Tensor;
+      x: Tensor;
+      queryWeight: Tensor;
+      keyWeight: Tensor;
+      inverseRms: Tensor;
+    },
+    shape: HeadNormShape,
+  ): void;
+
+  /**
    * Rotary position embedding, half-split pairs (i, i + headSize/2) as Llama's in Hugging Face (Su et al. 2021).
    * x, out: [tokens, ≥ heads · headSize]: the first `heads` heads are rotated, further columns are copied unchanged.
    * table: [positions, headSize], row p = cos of the headSize/2 angles, then their sines. positions: i32 [tokens].
@@ -190,6 +252,23 @@ export interface Kernels {
     shape: AttentionShape,
   ): void;
 
+  /** out = f(x), element by element. `out` may be `x`. */
+  activation(out: Tensor, x: Tensor, kind: ActivationKind): void;
+  /** xGradient = gradient · f′(x). `xGradient` may be `gradient`. */
+  activationBackward(xGradient: Tensor, gradient: Tensor, x: Tensor, kind: ActivationKind): void;
+
+  /**
+   * Dropout (Srivastava et al. 2014): elements become 0 with that probability, the others x / (1 − probability). Which ones
+   * depends on (key, index of the element) alone, so that the same call on a gradient is the backward pass. `out` may be `x`.
+   * @param key an integer in [0, 2³²)
+   */
+  dropout(out: Tensor, x: Tensor, probability: number, key: number): void;
+
+  /** out[r] = mean of rows [from[r], to[r]) of x; zeros for an empty range. from, to: i32 [ranges], out: [ranges, width]. */
+  meanRows(out: Tensor, x: Tensor, from: Tensor, to: Tensor): void;
+  /** xGradient[row] += gradient[r] / (to[r] − from[r]) for the rows of range r (accumulates). */
+  meanRowsBackward(xGradient: Tensor, gradient: Tensor, from: Tensor, to: Tensor): void;
+
   /** out = silu(gate) · up (Shazeer 2020). gateUp: [rows, 2 · width] holds gate, then up; out: [rows, width]. */
   swiglu(out: Tensor, gateUp: Tensor): void;
   /** gateUpGradient from gradient [rows, width] and gateUp. */
@@ -197,17 +276,19 @@ export interface Kernels {
 
   /**
    * Output head and softmax cross-entropy in one, chunked over tokens and vocabulary: never holds all logits.
-   * losses[t] = logsumexp(x[t]·weightᵀ) − x[t]·weight[targets[t]], in nats; 0 where targets[t] < 0 (ignored).
-   * x: [tokens, width], weight: [vocabulary, width], targets: i32 [tokens], losses: [tokens].
-   * If xGradient and weightGradient are given, they are overwritten with the gradients of Σ losses.
+   * logits = x·weightᵀ (+ bias), losses[t] = logsumexp(logits[t]) − logits[t][targets[t]], in nats; 0 where targets[t] < 0
+   * (ignored). x: [tokens, width], weight: [vocabulary, width], bias: [vocabulary], targets: i32 [tokens], losses: [tokens].
+   * If xGradient and weightGradient are given, they are overwritten with the gradients of Σ losses; so is biasGradient.
    */
   headCrossEntropy(tensors: {
     losses: Tensor;
     x: Tensor;
     weight: Tensor;
+    bias?: Tensor;
     targets: Tensor;
     xGradient?: Tensor;
     weightGradient?: Tensor;
+    biasGradient?: Tensor;
   }): void;
 
   /**

@@ -146,28 +146,34 @@ export class Engine implements OpContext {
   }
 
   /**
-   * Adds the gradients of the scalar `loss` to every parameter's gradient. Frees activations as it goes, so the scope's
-   * tensors must not be read afterwards, except the loss itself.
+   * Adds the gradients of the sum of scalar losses to every parameter's gradient. Frees activations as it goes, so the scope's
+   * tensors must not be read afterwards, except the losses themselves.
    */
-  backward(loss: Variable): void {
+  backward(...losses: readonly Variable[]): void {
     const gradients = new Map<Variable, Tensor>();
-    if (elementCount(loss.tensor) !== 1) throw new RangeError(`a loss has one element, not [${loss.tensor.shape}]`);
-    const seed = this.allocate([1]);
-    this.backend.kernels.fill(seed, 1);
-    gradients.set(loss, seed);
-    this.walkBack(0, gradients, loss);
+    for (const loss of losses) {
+      if (elementCount(loss.tensor) !== 1) throw new RangeError(`a loss has one element, not [${loss.tensor.shape}]`);
+      const seed = this.allocate([1]);
+      this.backend.kernels.fill(seed, 1);
+      gradients.set(loss, seed);
+    }
+    this.walkBack(0, gradients, losses);
   }
 
   /** Takes the tape back to its first `length` entries. */
-  private walkBack(length: number, gradients: Map<Variable, Tensor>, loss: Variable): void {
+  private walkBack(length: number, gradients: Map<Variable, Tensor>, losses: readonly Variable[]): void {
     while (this.tape.length > length) {
       const entry = this.tape.pop()!;
-      if ("again" in entry) this.backwardCheckpoint(entry, gradients, loss);
-      else this.backwardNode(entry, gradients, loss);
+      if ("again" in entry) this.backwardCheckpoint(entry, gradients, losses);
+      else this.backwardNode(entry, gradients, losses);
     }
   }
 
-  private backwardCheckpoint({ outputs, again }: Checkpoint, gradients: Map<Variable, Tensor>, loss: Variable): void {
+  private backwardCheckpoint(
+    { outputs, again }: Checkpoint,
+    gradients: Map<Variable, Tensor>,
+    losses: readonly Variable[],
+  ): void {
     const length = this.tape.length;
     const repeated = again();
     for (const [name, variable] of Object.entries(outputs)) {
@@ -176,10 +182,10 @@ export class Engine implements OpContext {
       if (gradient !== undefined) gradients.set(repeated[name], gradient);
       this.free(variable.tensor);
     }
-    this.walkBack(length, gradients, loss);
+    this.walkBack(length, gradients, losses);
   }
 
-  private backwardNode(node: Node, gradients: Map<Variable, Tensor>, loss: Variable): void {
+  private backwardNode(node: Node, gradients: Map<Variable, Tensor>, losses: readonly Variable[]): void {
     const outputGradients: Record<string, Tensor> = {};
     for (const [name, variable] of Object.entries(node.outputs)) {
       const gradient = gradients.get(variable);
@@ -194,7 +200,7 @@ export class Engine implements OpContext {
       if (gradient !== undefined) this.free(gradient);
       gradients.delete(variable);
       // The memory of an in-place output belongs to the op that first made it.
-      if (variable !== loss && node.op.inPlace?.[name] === undefined) this.free(variable.tensor);
+      if (!losses.includes(variable) && node.op.inPlace?.[name] === undefined) this.free(variable.tensor);
     }
     for (const tensor of Object.values(node.saved)) if (tensor !== undefined) this.free(tensor);
   }

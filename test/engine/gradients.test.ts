@@ -1,18 +1,28 @@
 import { describe, expect, it } from "vitest";
 import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
 import {
+  activation,
+  add,
   addRows,
   attention,
   contrastiveLoss,
   createBackend,
+  dropout,
   Engine,
   embedding,
+  gatherRows,
   headCrossEntropy,
+  headCrossEntropyWithBias,
+  headNorm,
   l2Normalize,
+  layerNorm,
   linear,
+  linearWithBias,
+  meanRows,
   ops,
   ParameterArena,
   patchEmbedding,
+  residualLayerNorm,
   residualRmsNorm,
   rmsNorm,
   rope,
@@ -44,7 +54,7 @@ function attentionCase(
   heads: number,
   keyValueHeads: number,
   headSize: number,
-  mask: boolean,
+  mask: "documents" | "none" | "both ways" | "window" = "none",
 ): Case {
   const width = (heads + 2 * keyValueHeads) * headSize;
   return {
@@ -70,17 +80,27 @@ function attentionCase(
         keyValueHeads,
         headSize,
         scale: headSize ** -0.5,
-        causal: true,
+        causal: mask !== "both ways",
       };
-      const documents = mask
-        ? {
-            // Documents of 50 tokens: they begin in every position towards the tiles of the kernel.
-            visibleFrom: engine.constant(
-              Int32Array.from({ length: tokens }, (_, i) => Math.floor((i % length) / 50) * 50),
-            ),
-            visibleTo: engine.constant(new Int32Array(tokens).fill(length)),
-          }
-        : {};
+      const position = (token: number) => token % length;
+      // Documents of 50 tokens: they begin in every position towards the tiles of the kernel.
+      const [from, to] = {
+        none: [undefined, undefined],
+        documents: [(token: number) => Math.floor(position(token) / 50) * 50, () => length],
+        // The document before and after, and padding from position `length` − 5 on.
+        "both ways": [
+          (token: number) => Math.floor(position(token) / 50) * 50,
+          (token: number) => Math.min(Math.floor(position(token) / 50) * 50 + 50, length - 5),
+        ],
+        window: [(token: number) => Math.max(0, position(token) - 29), () => length],
+      }[mask];
+      const documents =
+        from === undefined || to === undefined
+          ? {}
+          : {
+              visibleFrom: engine.constant(Int32Array.from({ length: tokens }, (_, token) => from(token))),
+              visibleTo: engine.constant(Int32Array.from({ length: tokens }, (_, token) => to(token))),
+            };
       // A copy through `linear` with the identity keeps the parameter out of rope's in-place write.
       const identity = engine.input(
         Float32Array.from({ length: width * width }, (_, i) => (i % (width + 1) === 0 ? 1 : 0)),
@@ -150,6 +170,66 @@ const cases: Record<string, Case> = {
       );
     },
   },
+  ...Object.fromEntries(
+    (["gelu", "gelu-tanh", "quick-gelu", "tanh"] as const).map((kind, i) => {
+      const [rows, width] = [
+        [1, 7],
+        [17, 63],
+        [65, 17],
+        [129, 33],
+      ][i];
+      return [
+        `a biased linear layer, ${kind} and layer norm of ${rows} × ${width}`,
+        {
+          ops: ["linearWithBias", "activation", "layerNorm", "headCrossEntropyWithBias"],
+          shapes: {
+            ...{ x: [rows, width], weight: [9, width], bias: [9], scale: [9], shift: [9] },
+            ...{ head: [classes, 9], headBias: [classes] },
+          },
+          loss(engine, { x, weight, bias, scale, shift, head, headBias }) {
+            const projected = engine.run(linearWithBias, { x, weight, bias }, {}).out;
+            const activated = engine.run(activation, { x: projected }, { kind }).out;
+            const normed = engine.run(layerNorm, { x: activated, weight: scale, bias: shift }, { epsilon: 0.1 }).out;
+            const targets = engine.constant(Int32Array.from({ length: rows }, (_, row) => (row * 7) % classes));
+            const inputs = { x: normed, weight: head, bias: headBias };
+            return engine.run(headCrossEntropyWithBias, inputs, { targets, normalizer: rows }).loss;
+          },
+        } satisfies Case,
+      ];
+    }),
+  ),
+  "two residual layer norms, of which only one's stream goes on": {
+    ops: ["residualLayerNorm", "linear", "dropout", "add", "headCrossEntropy"],
+    shapes: { x: [17, 63], a: [63, 63], b: [63, 63], scale: [63], shift: [63], head: [classes, 63] },
+    loss(engine, { x, a, b, scale, shift, head }) {
+      const norm = (stream: Variable, delta: Variable) =>
+        engine.run(residualLayerNorm, { x: stream, delta, weight: scale, bias: shift }, { epsilon: 1e-3 });
+      const projected = engine.run(linear, { x, weight: a }, {}).out;
+      const delta = engine.run(dropout, { x: projected }, { probability: 0.25, key: 99 }).out;
+      const first = norm(x, engine.run(add, { a: delta, b: x }, {}).out);
+      const second = norm(first.sum, engine.run(linear, { x: first.out, weight: b }, {}).out);
+      return close(engine, second.out, head);
+    },
+  },
+  "rows gathered twice, and means over ranges that overlap": {
+    ops: ["gatherRows", "meanRows", "headCrossEntropy"],
+    shapes: { x: [33, 17], head: [classes, 17] },
+    loss(engine, { x, head }) {
+      const rows = engine.constant(Int32Array.of(3, 32, 3, 0, 7, 7, 7));
+      const gathered = engine.run(gatherRows, { x }, { rows }).out;
+      const from = engine.constant(Int32Array.of(0, 2, 5, 1, 0));
+      const to = engine.constant(Int32Array.of(7, 4, 5, 7, 1));
+      return close(engine, engine.run(meanRows, { x: gathered }, { from, to }).out, head);
+    },
+  },
+  "normalised query and key heads": {
+    ops: ["headNorm", "headCrossEntropy"],
+    shapes: { x: [19, 5 * 7], queryWeight: [7], keyWeight: [7], head: [classes, 5 * 7] },
+    loss(engine, { x, queryWeight, keyWeight, head }) {
+      const shape = { queryHeads: 3, keyHeads: 1, headSize: 7 };
+      return close(engine, engine.run(headNorm, { x, queryWeight, keyWeight }, { shape, epsilon: 1e-5 }).out, head);
+    },
+  },
   "patches with positions": {
     ops: ["patchEmbedding", "addRows", "headCrossEntropy"],
     shapes: { weight: [9, 3 * 4 ** 2], positions: [10, 9], head: [classes, 9] },
@@ -177,9 +257,11 @@ const cases: Record<string, Case> = {
     loss: (engine, { images, texts, logitScale, logitBias }) =>
       engine.run(sigmoidContrastiveLoss, { images, texts, logitScale, logitBias }, {}).loss,
   },
-  "attention over one short sequence": attentionCase(1, 7, 1, 1, 16, false),
-  "attention with grouped queries over two tiles": attentionCase(2, 65, 4, 2, 18, false),
-  "attention with documents over four tiles": attentionCase(1, 203, 2, 1, 32, true),
+  "attention over one short sequence": attentionCase(1, 7, 1, 1, 16),
+  "attention with grouped queries over two tiles": attentionCase(2, 65, 4, 2, 18),
+  "attention with documents over four tiles": attentionCase(1, 203, 2, 1, 32, "documents"),
+  "attention both ways within documents, with padding": attentionCase(2, 129, 2, 2, 32, "both ways"),
+  "attention through a sliding window": attentionCase(1, 203, 2, 1, 16, "window"),
 };
 
 const backends = ["reference", ...supportedLevels()];

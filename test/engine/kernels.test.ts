@@ -61,6 +61,37 @@ for (const count of [1, 17, 65, 40_001]) {
   }
 }
 
+for (const count of [1, 17, 65, 40_001]) {
+  for (const kind of ["gelu", "gelu-tanh", "quick-gelu", "tanh"] as const) {
+    add("activation", `${kind} of ${count}, in place too`, 1e-6, (bench, kernels) => {
+      const [x, out] = [bench.normal([count], 3), bench.empty([count])];
+      kernels.activation(out, x, kind);
+      kernels.activation(x, x, kind);
+      return [out, x];
+    });
+    add("activationBackward", `${kind} of ${count}, in place too`, 1e-6, (bench, kernels) => {
+      const [x, gradient, out] = [bench.normal([count], 3), bench.normal([count]), bench.empty([count])];
+      kernels.activationBackward(out, gradient, x, kind);
+      kernels.activationBackward(gradient, gradient, x, kind);
+      return [out, gradient];
+    });
+  }
+  for (const probability of [0, 0.1, 0.75]) {
+    add("dropout", `${count}, probability ${probability}`, 0, (bench, kernels) => {
+      const [x, out] = [bench.normal([count]), bench.empty([count])];
+      kernels.dropout(out, x, probability, 0xdeadbeef);
+      kernels.dropout(x, x, probability, 7);
+      return [out, x];
+    });
+  }
+}
+
+/** Four ranges within `rows` rows: all, the first half, an empty one, the last row. */
+const rangesOf = (rows: number) => [
+  Int32Array.of(0, 0, rows >> 1, rows - 1),
+  Int32Array.of(rows, (rows + 1) >> 1, rows >> 1, rows),
+];
+
 for (const rows of lengths) {
   const width = lengths[(lengths.indexOf(rows) * 5 + 3) % lengths.length];
   add("copy", `${rows} × ${width}, strides on both sides`, 0, (bench, kernels) => {
@@ -91,6 +122,61 @@ for (const rows of lengths) {
       return [xGradient, weightGradient];
     });
   }
+  for (const withDelta of [false, true]) {
+    add("layerNorm", `${rows} × ${width}, ${withDelta ? "with" : "without"} a residual`, 1e-5, (bench, kernels) => {
+      const [x, delta] = [bench.normal([rows, width], 3), bench.normal([rows, width])];
+      const [weight, bias] = [bench.normal([width]), bench.normal([width])];
+      const [out, mean, inverseDeviation] = [bench.empty([rows, width]), bench.empty([rows]), bench.empty([rows])];
+      kernels.layerNorm({
+        ...{ out, mean, inverseDeviation, x, weight, bias, epsilon: 1e-3 },
+        ...(withDelta ? { delta, sum: delta } : {}),
+      });
+      return withDelta ? [out, mean, inverseDeviation, delta] : [out, mean, inverseDeviation];
+    });
+    // One column has no gradient but rounding.
+    add("layerNormBackward", `${rows} × ${width + 1}, residual ${withDelta}`, 2e-5, (bench, kernels) => {
+      const columns = width + 1;
+      const [x, gradient, residualGradient] = [1, 2, 3].map(() => bench.normal([rows, columns]));
+      const [weight, bias, weightGradient, biasGradient] = [1, 2, 3, 4].map(() => bench.normal([columns]));
+      const [out, mean, inverseDeviation] = [bench.empty([rows, columns]), bench.empty([rows]), bench.empty([rows])];
+      kernels.layerNorm({ out, mean, inverseDeviation, x, weight, bias, epsilon: 1e-3 });
+      kernels.layerNormBackward({
+        ...{ xGradient: out, weightGradient, biasGradient, gradient, x, weight, mean, inverseDeviation },
+        ...(withDelta ? { residualGradient } : {}),
+      });
+      return [out, weightGradient, biasGradient];
+    });
+  }
+  const shape = { queryHeads: 3, keyHeads: 1, headSize: width };
+  add("headNorm", `${rows} tokens, heads of ${width}, further columns`, 1e-5, (bench, kernels) => {
+    const [x, queryWeight, keyWeight] = [bench.normal([rows, 5 * width]), bench.normal([width]), bench.normal([width])];
+    const [out, inverseRms] = [bench.empty([rows, 5 * width]), bench.empty([rows, 4])];
+    kernels.headNorm({ out, inverseRms, x, queryWeight, keyWeight, epsilon: 1e-5 }, shape);
+    return [out, inverseRms];
+  });
+  add("headNormBackward", `${rows} tokens, heads of ${width}`, 2e-5, (bench, kernels) => {
+    const [x, gradient] = [bench.normal([rows, 5 * width]), bench.normal([rows, 5 * width])];
+    const [queryWeight, keyWeight, queryWeightGradient, keyWeightGradient] = [1, 2, 3, 4].map(() =>
+      bench.normal([width]),
+    );
+    const [xGradient, inverseRms] = [bench.empty([rows, 5 * width]), bench.empty([rows, 4])];
+    kernels.headNorm({ out: xGradient, inverseRms, x, queryWeight, keyWeight, epsilon: 1e-3 }, shape);
+    const weights = { queryWeight, keyWeight, queryWeightGradient, keyWeightGradient };
+    kernels.headNormBackward({ xGradient, gradient, x, inverseRms, ...weights }, shape);
+    return [xGradient, queryWeightGradient, keyWeightGradient];
+  });
+  add("meanRows", `ranges of ${rows} rows × ${width}, one of them empty`, 1e-6, (bench, kernels) => {
+    const [x, out] = [bench.normal([rows, width]), bench.empty([4, width])];
+    const [from, to] = rangesOf(rows).map((ends) => bench.values(ends));
+    kernels.meanRows(out, x, from, to);
+    return [out];
+  });
+  add("meanRowsBackward", `ranges of ${rows} rows × ${width}, overlapping`, 1e-6, (bench, kernels) => {
+    const [x, gradient] = [bench.normal([rows, width]), bench.normal([4, width])];
+    const [from, to] = rangesOf(rows).map((ends) => bench.values(ends));
+    kernels.meanRowsBackward(x, gradient, from, to);
+    return [x];
+  });
   add("swiglu", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
     const out = bench.empty([rows, width]);
     kernels.swiglu(out, bench.normal([rows, 2 * width], 5));
@@ -210,17 +296,26 @@ for (const [tokens, width, vocabulary] of [
   [65, 33, 5003],
   [129, 17, 2049],
 ]) {
-  for (const withGradients of [false, true]) {
-    const name = `${tokens} × ${width} × ${vocabulary}${withGradients ? ", gradients" : ""}`;
+  for (const [withBias, withGradients] of [
+    [false, false],
+    [false, true],
+    [true, false],
+    [true, true],
+  ]) {
+    const name = `${tokens} × ${width} × ${vocabulary}${withBias ? ", bias" : ""}${withGradients ? ", gradients" : ""}`;
     add("headCrossEntropy", name, 5e-6, (bench, kernels) => {
       const [x, weight] = [bench.normal([tokens, width]), bench.normal([vocabulary, width])];
       const targets = bench.values(
         Int32Array.from(bench.below(vocabulary, tokens), (one, i) => (i % 4 === 3 ? -1 : one)),
       );
       const losses = bench.empty([tokens]);
-      const [xGradient, weightGradient] = [bench.empty([tokens, width]), bench.empty([vocabulary, width])];
-      kernels.headCrossEntropy({ losses, x, weight, targets, ...(withGradients ? { xGradient, weightGradient } : {}) });
-      return withGradients ? [losses, xGradient, weightGradient] : [losses];
+      const gradients = {
+        ...{ xGradient: bench.empty([tokens, width]), weightGradient: bench.empty([vocabulary, width]) },
+        ...(withBias ? { biasGradient: bench.empty([vocabulary]) } : {}),
+      };
+      const bias = withBias ? bench.normal([vocabulary]) : undefined;
+      kernels.headCrossEntropy({ losses, x, weight, bias, targets, ...(withGradients ? gradients : {}) });
+      return withGradients ? [losses, ...Object.values(gradients)] : [losses];
     });
   }
 }
@@ -349,7 +444,9 @@ async function nativeBackend(level: string, threads: number, precision: Precisio
 }
 
 /** Results that may depend on the number of threads: sums over tokens or over a whole tensor. */
-const summedByThread: readonly (keyof Kernels)[] = ["sum", "norm", "rmsNormBackward"];
+const summedByThread: readonly (keyof Kernels)[] = [
+  ...(["sum", "norm", "rmsNormBackward", "layerNormBackward", "headNormBackward"] as const),
+];
 
 it("every kernel of the contract has cases", async () => {
   const reference = await createBackend("reference");
@@ -427,6 +524,21 @@ describe.each(supportedLevels())("native kernels on %s", (level) => {
     expect(() => kernels.rope(rows, rows, table, ids, 1, 8, false)).toThrow(/token 2 .*table of 5/);
     expect(() => kernels.matmul(rows, rows, rows, {})).toThrow(/inner lengths 8 and 3/);
   });
+});
+
+it("dropout keeps its share, drops elsewhere under another key, and leaves the mean", async () => {
+  const bench = new Workbench(await createBackend("reference"), 5);
+  const masks = [1, 2].map((key) => {
+    const out = bench.values(new Float32Array(100_000).fill(1));
+    bench.backend.kernels.dropout(out, out, 0.3, key);
+    return out;
+  });
+  const [a, b] = await Promise.all(masks.map((mask) => bench.backend.read(mask)));
+  const kept = (mask: Float32Array) => mask.filter((one) => one !== 0).length / mask.length;
+  expect(kept(a)).toBeCloseTo(0.7, 2);
+  expect(a.reduce((x, y) => x + y) / a.length).toBeCloseTo(1, 2);
+  // Independent masks agree with probability 0.7² + 0.3².
+  expect(a.filter((one, i) => (one === 0) === (b[i] === 0)).length / a.length).toBeCloseTo(0.58, 2);
 });
 
 describe.runIf(supportedLevels().includes("avx512bf16"))("bf16 products (skipped without AVX512-BF16)", () => {

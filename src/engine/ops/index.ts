@@ -1,42 +1,52 @@
 /** The ops: one file each, one line here. Tests and docs find them in this registry. */
+import { activation } from "./activation.ts";
+import { add } from "./add.ts";
 import { addRows } from "./add-rows.ts";
 import { attention } from "./attention.ts";
 import { contrastiveLoss, sigmoidContrastiveLoss } from "./contrastive-loss.ts";
+import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
-import { headCrossEntropy } from "./head-cross-entropy.ts";
+import { gatherRows } from "./gather-rows.ts";
+import { headCrossEntropy, headCrossEntropyWithBias } from "./head-cross-entropy.ts";
+import { headNorm } from "./head-norm.ts";
 import { l2Normalize } from "./l2-normalize.ts";
+import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
+import { linearWithBias } from "./linear-with-bias.ts";
+import { meanRows } from "./mean-rows.ts";
 import { patchEmbedding } from "./patch-embedding.ts";
+import { residualLayerNorm } from "./residual-layer-norm.ts";
 import { residualRmsNorm } from "./residual-rms-norm.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { rope } from "./rope.ts";
 import { swiglu } from "./swiglu.ts";
 
 export const ops = {
-  embedding,
-  linear,
-  rmsNorm,
-  residualRmsNorm,
-  rope,
-  attention,
-  swiglu,
-  headCrossEntropy,
-  addRows,
-  patchEmbedding,
-  l2Normalize,
-  contrastiveLoss,
-  sigmoidContrastiveLoss,
+  ...{ embedding, gatherRows, patchEmbedding, add, addRows, dropout, linear, linearWithBias },
+  ...{ rmsNorm, residualRmsNorm, layerNorm, residualLayerNorm, headNorm, l2Normalize },
+  ...{ rope, attention, swiglu, activation, meanRows },
+  ...{ headCrossEntropy, headCrossEntropyWithBias, contrastiveLoss, sigmoidContrastiveLoss },
 } as const;
 
 export {
+  activation,
+  add,
   addRows,
   attention,
   contrastiveLoss,
+  dropout,
   embedding,
+  gatherRows,
   headCrossEntropy,
+  headCrossEntropyWithBias,
+  headNorm,
   l2Normalize,
+  layerNorm,
   linear,
+  linearWithBias,
+  meanRows,
   patchEmbedding,
+  residualLayerNorm,
   residualRmsNorm,
   rmsNorm,
   rope,

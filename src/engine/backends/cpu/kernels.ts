@@ -1,6 +1,14 @@
 /** The kernel table over the native library: checks shapes, then calls with addresses and strides. */
 import { TilthError } from "../../../foundation/index.ts";
-import type { AttentionShape, AttentionTensors, Kernels, Precision } from "../../backend.ts";
+import type {
+  ActivationKind,
+  AttentionShape,
+  AttentionTensors,
+  HeadNormShape,
+  Kernels,
+  Precision,
+} from "../../backend.ts";
+import { dropoutConstants } from "../../dropout.ts";
 import { elementCount, rowsOf, type Tensor, widthOf } from "../../tensor.ts";
 import { addressOf, flat, requireShape } from "./checks.ts";
 import { imageKernels } from "./image-kernels.ts";
@@ -81,6 +89,83 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       library.rms_norm_backward(threads, ...tensors.map((one) => optional(one, "rmsNormBackward")), rows, width);
     },
 
+    layerNorm({ out, mean, inverseDeviation, x, weight, bias, delta, sum, epsilon }) {
+      const [rows, width] = [rowsOf(x), widthOf(x)];
+      for (const matrix of [out, delta, sum]) if (matrix) requireShape(matrix, rows, width, "layerNorm");
+      requireCounts("layerNorm", [mean, rows], [inverseDeviation, rows], [weight, width], [bias, width]);
+      const tensors = [out, mean, inverseDeviation, x, weight, bias, delta, sum];
+      library.layer_norm(threads, ...tensors.map((one) => optional(one, "layerNorm")), rows, width, epsilon);
+    },
+
+    layerNormBackward(tensors) {
+      const { xGradient, weightGradient, biasGradient, gradient, x, weight, mean, inverseDeviation } = tensors;
+      const [rows, width] = [rowsOf(x), widthOf(x)];
+      for (const matrix of [xGradient, gradient, tensors.residualGradient]) {
+        if (matrix) requireShape(matrix, rows, width, "layerNormBackward");
+      }
+      requireCounts("layerNormBackward", [mean, rows], [inverseDeviation, rows]);
+      requireCounts("layerNormBackward", [weight, width], [weightGradient, width], [biasGradient, width]);
+      const inputs = [gradient, x, weight, mean, inverseDeviation, tensors.residualGradient];
+      const all = [xGradient, weightGradient, biasGradient, ...inputs].map((one) => optional(one, "layerNormBackward"));
+      library.layer_norm_backward(threads, ...all, rows, width);
+    },
+
+    headNorm({ out, inverseRms, x, queryWeight, keyWeight, epsilon }, shape) {
+      requireHeads("headNorm", x, inverseRms, shape, [out], [queryWeight, keyWeight]);
+      const tensors = [out, inverseRms, x, queryWeight, keyWeight].map((one) => flat(one, "headNorm"));
+      library.head_norm(threads, ...tensors, ...headSizes(x, shape), epsilon);
+    },
+
+    headNormBackward(tensors, shape) {
+      const { xGradient, queryWeightGradient, keyWeightGradient, gradient, x, queryWeight, keyWeight } = tensors;
+      const weights = [queryWeightGradient, keyWeightGradient, queryWeight, keyWeight];
+      requireHeads("headNormBackward", x, tensors.inverseRms, shape, [xGradient, gradient], weights);
+      const inputs = [gradient, x, queryWeight, keyWeight, tensors.inverseRms];
+      const all = [xGradient, queryWeightGradient, keyWeightGradient, ...inputs];
+      library.head_norm_backward(threads, ...all.map((one) => flat(one, "headNormBackward")), ...headSizes(x, shape));
+    },
+
+    activation(out, x, kind) {
+      const count = sameCount("activation", out, x);
+      library.activation(threads, flat(out, "activation"), flat(x, "activation"), count, activationNumbers[kind]);
+    },
+
+    activationBackward(xGradient, gradient, x, kind) {
+      const count = sameCount("activationBackward", xGradient, gradient, x);
+      const tensors = [xGradient, gradient, x].map((one) => flat(one, "activationBackward"));
+      library.activation_backward(threads, ...tensors, count, activationNumbers[kind]);
+    },
+
+    dropout(out, x, probability, key) {
+      const count = sameCount("dropout", out, x);
+      const { limit, factor } = dropoutConstants(probability);
+      library.dropout(threads, flat(out, "dropout"), flat(x, "dropout"), count, limit, factor, key);
+    },
+
+    meanRows(out, x, from, to) {
+      const ranges = sameCount("meanRows: ranges", from, to);
+      requireShape(out, ranges, widthOf(x), "meanRows: out");
+      const tensors = [
+        flat(out, "meanRows"),
+        flat(x, "meanRows"),
+        ...[from, to].map((one) => flat(one, "meanRows", "i32")),
+      ];
+      requireRanges("meanRows", library.mean_rows(threads, ...tensors, ranges, widthOf(x), rowsOf(x)), x);
+    },
+
+    meanRowsBackward(xGradient, gradient, from, to) {
+      const ranges = sameCount("meanRowsBackward: ranges", from, to);
+      const [rows, width] = [rowsOf(xGradient), widthOf(xGradient)];
+      requireShape(gradient, ranges, width, "meanRowsBackward: gradient");
+      const tensors = [xGradient, gradient].map((one) => flat(one, "meanRowsBackward"));
+      tensors.push(...[from, to].map((one) => flat(one, "meanRowsBackward", "i32")));
+      requireRanges(
+        "meanRowsBackward",
+        library.mean_rows_backward(threads, ...tensors, ranges, width, rows),
+        xGradient,
+      );
+    },
+
     rope(out, x, table, positions, heads, headSize, inverse) {
       const [tokens, width] = [rowsOf(x), widthOf(x)];
       requireShape(out, tokens, width, "rope: out");
@@ -143,26 +228,25 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       library.swiglu_backward(threads, ...tensors, rows, width);
     },
 
-    headCrossEntropy({ losses, x, weight, targets, xGradient, weightGradient }) {
+    headCrossEntropy({ losses, x, weight, bias, targets, xGradient, weightGradient, biasGradient }) {
       const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
       requireShape(weight, vocabulary, width, "headCrossEntropy: weight");
       requireCounts("headCrossEntropy", [losses, tokens], [targets, tokens]);
+      for (const one of [bias, biasGradient]) if (one) requireCounts("headCrossEntropy: bias", [one, vocabulary]);
       if ((xGradient === undefined) !== (weightGradient === undefined)) {
         throw new RangeError("headCrossEntropy: xGradient and weightGradient are given together or not at all");
+      }
+      if (biasGradient && !(bias && weightGradient)) {
+        throw new RangeError("headCrossEntropy: biasGradient needs the bias and the other gradients");
       }
       if (xGradient) requireShape(xGradient, tokens, width, "headCrossEntropy: xGradient");
       if (weightGradient) requireShape(weightGradient, vocabulary, width, "headCrossEntropy: weightGradient");
       const bad = library.head_cross_entropy(
         threads,
-        ...[flat(losses, "losses"), flat(x, "x"), flat(weight, "weight"), flat(targets, "targets", "i32")],
-        ...[
-          optional(xGradient, "xGradient"),
-          optional(weightGradient, "weightGradient"),
-          tokens,
-          width,
-          vocabulary,
-          bf16,
-        ],
+        ...[losses, x, weight, bias].map((one) => optional(one, "headCrossEntropy")),
+        flat(targets, "targets", "i32"),
+        ...[xGradient, weightGradient, biasGradient].map((one) => optional(one, "headCrossEntropy: gradient")),
+        ...[tokens, width, vocabulary, bf16],
       );
       if (bad < 0) throw new TilthError("headCrossEntropy: there is no memory for a block of logits");
       if (bad > 0) {
@@ -199,6 +283,35 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       if (failed !== 0) throw new TilthError(`muon: there is no memory to step a matrix of ${rows} × ${width}`);
     },
   };
+}
+
+/** As native/activation.cpp counts them. */
+const activationNumbers: Readonly<Record<ActivationKind, number>> = {
+  ...{ gelu: 0, "gelu-tanh": 1, "quick-gelu": 2, tanh: 3 },
+};
+
+function requireHeads(
+  what: string,
+  x: Tensor,
+  inverseRms: Tensor,
+  { queryHeads, keyHeads, headSize }: HeadNormShape,
+  alike: readonly Tensor[],
+  weights: readonly Tensor[],
+): void {
+  const [tokens, width] = [rowsOf(x), widthOf(x)];
+  const heads = queryHeads + keyHeads;
+  if (heads * headSize > width) throw new RangeError(`${what}: ${heads} heads of ${headSize} in rows of ${width}`);
+  for (const one of alike) requireShape(one, tokens, width, what);
+  for (const one of weights) requireCounts(what, [one, headSize]);
+  requireCounts(what, [inverseRms, tokens * heads]);
+}
+
+function headSizes(x: Tensor, { queryHeads, keyHeads, headSize }: HeadNormShape): number[] {
+  return [rowsOf(x), widthOf(x), queryHeads, keyHeads, headSize];
+}
+
+function requireRanges(what: string, bad: number, x: Tensor): void {
+  if (bad !== 0) throw new TilthError(`${what}: range ${bad - 1} is not within ${rowsOf(x)} rows`);
 }
 
 function optional(tensor: Tensor | undefined, what: string): number {

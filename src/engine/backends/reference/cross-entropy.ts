@@ -5,7 +5,7 @@ import { floats, integers, requireMatrix } from "./memory.ts";
 import { roundingOf } from "./rounding.ts";
 
 export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEntropy"> => ({
-  headCrossEntropy({ losses, x, weight, targets, xGradient, weightGradient }) {
+  headCrossEntropy({ losses, x, weight, bias, targets, xGradient, weightGradient, biasGradient }) {
     const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
     requireMatrix(weight, vocabulary, width, "headCrossEntropy: weight");
     const rounded = roundingOf(precision);
@@ -16,6 +16,8 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
     const to = floats(losses, "headCrossEntropy: losses");
     const dx = xGradient && floats(xGradient, "headCrossEntropy: xGradient").fill(0);
     const dw = weightGradient && floats(weightGradient, "headCrossEntropy: weightGradient").fill(0);
+    const shift = bias && floats(bias, "headCrossEntropy: bias");
+    const db = biasGradient && floats(biasGradient, "headCrossEntropy: biasGradient").fill(0);
     const logits = new Float64Array(vocabulary);
     for (let token = 0; token < tokens; token++) {
       const target = wanted[token];
@@ -26,7 +28,7 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
       }
       let maximum = Number.NEGATIVE_INFINITY;
       for (let id = 0; id < vocabulary; id++) {
-        let logit = 0;
+        let logit = shift?.[id] ?? 0;
         for (let i = 0; i < width; i++) logit += hidden[token * width + i] * head[id * width + i];
         logits[id] = logit;
         maximum = Math.max(maximum, logit);
@@ -37,6 +39,7 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
       if (dx === undefined || dw === undefined) continue;
       for (let id = 0; id < vocabulary; id++) {
         const change = rounded(Math.exp(logits[id] - maximum) / total - (id === target ? 1 : 0));
+        if (db) db[id] += change;
         for (let i = 0; i < width; i++) {
           dx[token * width + i] += change * head[id * width + i];
           dw[id * width + i] += change * hidden[token * width + i];

@@ -2,18 +2,23 @@
 import { TilthError } from "../../../foundation/index.ts";
 import type { Backend, Kernels, Precision } from "../../backend.ts";
 import { elementCount, tensorOver } from "../../tensor.ts";
+import { activations } from "./activation.ts";
 import { attentions } from "./attention.ts";
 import { contrastiveIn } from "./contrastive.ts";
 import { crossEntropyIn } from "./cross-entropy.ts";
+import { dropouts } from "./dropout.ts";
 import { elementwise } from "./elementwise.ts";
 import { embeddings } from "./embedding.ts";
+import { headNorms } from "./head-norm.ts";
 import { unitRows } from "./l2-normalize.ts";
+import { layerNorms } from "./layer-norm.ts";
 import { productsIn } from "./matmul.ts";
 import { floats, HostStorage, integers } from "./memory.ts";
 import { muonsIn } from "./muon.ts";
 import { normalization } from "./normalization.ts";
 import { optimizers } from "./optimizer.ts";
 import { patching } from "./patches.ts";
+import { pooling } from "./pooling.ts";
 import { rotary } from "./rope.ts";
 import { gated } from "./swiglu.ts";
 
@@ -22,6 +27,11 @@ const kernelsIn = (precision: Precision): Kernels => ({
   ...productsIn(precision),
   ...embeddings,
   ...normalization,
+  ...layerNorms,
+  ...headNorms,
+  ...activations,
+  ...dropouts,
+  ...pooling,
   ...rotary,
   ...attentions,
   ...gated,

@@ -1,0 +1,115 @@
+// Activations of one element: GELU exact and by tanh (Hendrycks & Gimpel 2016), CLIP's quick GELU, tanh; and their gradients.
+// x, out [count]. Every element is read and written once; one exponential each makes it about as much work as traffic.
+#include <algorithm>
+
+#include "pool.h"
+#include "vector.h"
+
+using namespace tilth;
+
+namespace {
+
+enum Kind { kGelu = 0, kGeluTanh = 1, kQuickGelu = 2, kTanh = 3 };
+
+constexpr int64_t kGrain = 4096;  // floats below which another thread costs more than it saves
+
+inline Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
+
+inline Vector absolute(Vector x) { return select(x < Vector{}, -x, x); }
+
+// Φ(x), the normal distribution's share below x, within 8e-8 (Abramowitz & Stegun 7.1.26), given e^(−x²/2).
+inline Vector normalShare(Vector x, Vector bell) {
+  const Vector t = 1.0f / (1.0f + 0.2316418827f * absolute(x));
+  Vector p = broadcast(1.061405429f);
+  p = p * t - 1.453152027f;
+  p = p * t + 1.421413741f;
+  p = p * t - 0.284496736f;
+  p = p * t + 0.254829592f;
+  const Vector tail = 0.5f * p * t * bell;
+  return select(x < Vector{}, tail, 1.0f - tail);
+}
+
+inline Vector bellOf(Vector x) { return exponential(-0.5f * x * x); }
+
+constexpr float kRootTwoOverPi = 0.7978845608f;
+
+template <Kind kind>
+inline Vector activate(Vector x) {
+  if constexpr (kind == kGelu) return x * normalShare(x, bellOf(x));
+  // x/2 · (1 + tanh u) is x · sigmoid(2u).
+  if constexpr (kind == kGeluTanh) return x * sigmoid(2 * kRootTwoOverPi * (x + 0.044715f * x * x * x));
+  if constexpr (kind == kQuickGelu) return x * sigmoid(1.702f * x);
+  return 2.0f * sigmoid(2.0f * x) - 1.0f;
+}
+
+template <Kind kind>
+inline Vector slope(Vector x) {
+  if constexpr (kind == kGelu) {
+    const Vector bell = bellOf(x);
+    return normalShare(x, bell) + x * bell * 0.3989422804f;
+  }
+  if constexpr (kind == kGeluTanh) {
+    const Vector open = sigmoid(2 * kRootTwoOverPi * (x + 0.044715f * x * x * x));
+    return open + x * open * (1.0f - open) * (2 * kRootTwoOverPi * (1.0f + 3 * 0.044715f * x * x));
+  }
+  if constexpr (kind == kQuickGelu) {
+    const Vector open = sigmoid(1.702f * x);
+    return open * (1.0f + 1.702f * x * (1.0f - open));
+  }
+  const Vector open = sigmoid(2.0f * x);
+  return 4.0f * open * (1.0f - open);
+}
+
+// Calls body(offset, count) for the vectors of the elements, the last one possibly partial.
+template <typename Body>
+void overVectors(int threads, int64_t count, Body&& body) {
+  parallelFor(threads, count, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += W) body(i, std::min<int64_t>(W, end - i));
+  });
+}
+
+inline Vector loadUpTo(const float* from, int64_t count) { return count == W ? load(from) : loadPart(from, count); }
+inline void storeUpTo(float* to, Vector value, int64_t count) {
+  if (count == W)
+    store(to, value);
+  else
+    storePart(to, value, count);
+}
+
+template <Kind kind>
+void forward(int threads, float* out, const float* x, int64_t count) {
+  overVectors(threads, count,
+              [&](int64_t i, int64_t some) { storeUpTo(out + i, activate<kind>(loadUpTo(x + i, some)), some); });
+}
+
+template <Kind kind>
+void backward(int threads, float* xGradient, const float* gradient, const float* x, int64_t count) {
+  overVectors(threads, count, [&](int64_t i, int64_t some) {
+    storeUpTo(xGradient + i, loadUpTo(gradient + i, some) * slope<kind>(loadUpTo(x + i, some)), some);
+  });
+}
+
+}  // namespace
+
+// out may be x.
+TILTH_EXPORT void tilth_activation(int threads, float* out, const float* x, int64_t count, int kind) {
+  Timer timer;
+  switch (kind) {
+    case kGelu: return forward<kGelu>(threads, out, x, count);
+    case kGeluTanh: return forward<kGeluTanh>(threads, out, x, count);
+    case kQuickGelu: return forward<kQuickGelu>(threads, out, x, count);
+    default: return forward<kTanh>(threads, out, x, count);
+  }
+}
+
+// xGradient may be gradient.
+TILTH_EXPORT void tilth_activation_backward(int threads, float* xGradient, const float* gradient, const float* x,
+                                            int64_t count, int kind) {
+  Timer timer;
+  switch (kind) {
+    case kGelu: return backward<kGelu>(threads, xGradient, gradient, x, count);
+    case kGeluTanh: return backward<kGeluTanh>(threads, xGradient, gradient, x, count);
+    case kQuickGelu: return backward<kQuickGelu>(threads, xGradient, gradient, x, count);
+    default: return backward<kTanh>(threads, xGradient, gradient, x, count);
+  }
+}

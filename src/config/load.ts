@@ -39,6 +39,8 @@ export async function loadRunConfiguration(path: string, overrides: readonly str
     corpus: {
       ...configuration.corpus,
       sources: configuration.corpus.sources.map((source) => ({ ...source, path: resolve(base, source.path) })),
+      evaluationSets: configuration.corpus.evaluationSets.map((set) => ({ ...set, path: resolve(base, set.path) })),
+      against: configuration.corpus.against.map((folder) => resolve(base, folder)),
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What a run is told, from the raw files to the evaluation: one strict object, every default in it. */
 import { z } from "zod";
-import { corpusSettings, corpusSources } from "../corpus/index.ts";
+import { corpusSettings, corpusSources, evaluationSets } from "../corpus/index.ts";
 import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed } from "../models/index.ts";
 import { trainingConfiguration } from "../training/index.ts";
@@ -31,7 +31,17 @@ const evaluationConfiguration = settingsObject("evaluation", {
 export const runConfiguration = settingsObject("run", {
   runFolder: z.string().min(1).describe("where the run's corpus, shards, log and checkpoints go"),
   device: deviceConfiguration.prefault({}),
-  corpus: settingsObject("corpus", { sources: corpusSources, settings: corpusSettings.prefault({}) }),
+  corpus: settingsObject("corpus", {
+    sources: corpusSources,
+    settings: corpusSettings.prefault({}),
+    evaluationSets: evaluationSets
+      .default([])
+      .describe("evaluation sets whose texts are taken out of the training set"),
+    against: z
+      .array(z.string().min(1))
+      .default([])
+      .describe("folders of corpora that were trained on before: copies of what they hold are rejected"),
+  }),
   tokenizer: tokenizerConfiguration.prefault({}),
   /** The architecture's own settings stand beside its name; its vocabulary is the tokenizer's. */
   model: z.looseObject({ architecture: z.string().default("llama") }),

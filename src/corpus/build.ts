@@ -1,20 +1,36 @@
 /** Building a corpus: from sources to a document store that is whole or absent. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { TilthError } from "../foundation/errors.ts";
-import { canonicalJson, hashFile, hashOf, publishFolder, writeFileAtomically } from "../foundation/files.ts";
+import {
+  canonicalJson,
+  hashFile,
+  hashOf,
+  publishFolder,
+  removeLeftovers,
+  temporaryNameFor,
+  writeFileAtomically,
+} from "../foundation/files.ts";
 import type { WorkOptions } from "../foundation/progress.ts";
 import { packageVersion } from "../foundation/workers.ts";
 import { corpusRows, countRow, emptyCounts } from "./assemble.ts";
+import { BuildLock } from "./build-lock.ts";
+import { Gathered } from "./decide.ts";
+import { type EvaluationSetInput, loadEvaluationSets } from "./decontamination/index.ts";
 import type { DocumentRow } from "./document.ts";
 import { decideFinding, type LicenceVerdict, type OptOuts, openOptOuts } from "./licences/index.ts";
 import { type PartitionTask, partition } from "./partition.ts";
 import { trimCache } from "./partition-cache.ts";
-import { type CorpusSourceInput, listSources, trimSpool, type WorkItem } from "./readers/index.ts";
-import { relate } from "./relations.ts";
+import { type CorpusSourceInput, type Listing, listSources, trimSpool, type WorkItem } from "./readers/index.ts";
 import { runPartitions, throwIfInterrupted } from "./run-partitions.ts";
-import { type CorpusSettings, type CorpusSettingsInput, parseCorpusSettings, parseSources } from "./settings.ts";
+import {
+  type CorpusSettings,
+  type CorpusSettingsInput,
+  parseCorpusSettings,
+  parseEvaluationSets,
+  parseSources,
+} from "./settings.ts";
 import {
   type CorpusCounts,
   type CorpusManifest,
@@ -24,7 +40,8 @@ import {
   readManifest,
   writeDocuments,
 } from "./store/index.ts";
-import { buildTextLibrary } from "./text/index.ts";
+import { buildTextLibrary, useTextKernels } from "./text/index.ts";
+import { TrainedCorpora } from "./trained.ts";
 
 /** Raised whenever the same rows are stored in another way. */
 const storeVersion = 2;
@@ -37,6 +54,10 @@ export interface CorpusBuildOptions extends WorkOptions {
   /** The store's folder; an older corpus there is replaced, anything else is not touched. */
   readonly folder: string;
   readonly settings?: CorpusSettingsInput;
+  /** Evaluation sets whose texts are taken out of the training set. */
+  readonly evaluationSets?: readonly EvaluationSetInput[];
+  /** Folders of corpora that were trained on before: copies of what they hold are rejected. */
+  readonly against?: readonly string[];
   /** Relative paths of sources start here; the current folder if left out. */
   readonly baseFolder?: string;
   /** Where results of partitions are kept; `corpus-cache` beside the store if left out. */
@@ -60,16 +81,98 @@ export interface CorpusBuild extends CorpusCounts {
 
 /**
  * Builds the corpus of `sources` in `folder`. Every document becomes a row; whatever speaks against it is in the row.
- * The rows depend on documents and settings alone, not on the number of workers. Throws UsageError or TilthError for
- * what the user can mend, InterruptedError when `signal` aborts.
+ * The rows depend on documents and settings alone, not on the number of workers, and not on how often the build was
+ * stopped or killed before. Throws UsageError or TilthError for what the user can mend, InterruptedError when `signal`
+ * aborts.
  */
 export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBuild> {
+  const plan = await planBuild(options);
+  const { folder, settings, listing, optOuts, tasks } = plan;
+  refuseForeignFolder(folder);
+  const lock = new BuildLock(folder);
+  const trained = await TrainedCorpora.open((options.against ?? []).map((path) => resolve(plan.baseFolder, path)));
+  let gathered: Gathered | undefined;
+  try {
+    for (const name of [folder, workFolder(folder)]) removeLeftovers(dirname(name), basename(name));
+    const sets = await loadEvaluationSets(parseEvaluationSets(options.evaluationSets ?? []), plan.baseFolder);
+    useTextKernels(plan.textLibrary);
+    const work = temporaryNameFor(workFolder(folder));
+    const documents = await Gathered.begin(listing.items.length, work, settings, trained);
+    gathered = documents;
+    await runPartitions(
+      tasks,
+      {
+        ...options,
+        workers: options.workers ?? Math.min(availableParallelism(), 8),
+        maximumDocumentSeconds: settings.maximumDocumentSeconds,
+      },
+      (result) => documents.take(result),
+    );
+
+    const key = storeKey(settings, documents.keys, listing, optOuts, [
+      ...trained.keys,
+      ...sets.map(({ name, fields, sha256 }) => canonicalJson([name, fields, sha256])),
+    ]);
+    const existing = await reusableManifest(folder, key);
+    if (existing !== undefined) return { ...existing.counts, folder, key, reused: true, skipped: existing.skipped };
+
+    options.onProgress?.({ stage: "comparing", done: 0, total: listing.items.length, unit: "documents" });
+    const partitions = { tasks, keys: documents.keys };
+    const decisions = await documents.decide(decideAll(listing.items, settings, optOuts), partitions, sets);
+    throwIfInterrupted(options.signal);
+
+    const counts = emptyCounts();
+    await publishFolder(folder, async (temporary) => {
+      await writeDocuments(
+        temporary,
+        watched(corpusRows(partitions, decisions, settings), counts, listing.items.length, options),
+      );
+      const file = join(temporary, documentsName);
+      const manifest: CorpusManifest = {
+        format: "tilth-corpus",
+        version: 1,
+        key,
+        tilth: packageVersion(),
+        counts,
+        skipped: { ...listing.skipped },
+        settings,
+        file: { name: documentsName, bytes: statSync(file).size, sha256: await hashFile(file) },
+      };
+      writeFileAtomically(join(temporary, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+    });
+    const maximumCacheBytes = options.maximumCacheBytes ?? 20_000_000_000;
+    trimCache(plan.cacheFolder, maximumCacheBytes);
+    trimSpool(join(plan.cacheFolder, spoolName), maximumCacheBytes);
+    return { ...counts, folder, key, reused: false, skipped: listing.skipped };
+  } finally {
+    gathered?.close();
+    trained.close();
+    lock.release();
+  }
+}
+
+/** Where signatures and the like wait during a build. */
+const workFolder = (folder: string) => `${folder}.work`;
+
+/** What is to be done for a build, before any document is read. */
+export interface BuildPlan {
+  readonly settings: CorpusSettings;
+  readonly folder: string;
+  readonly cacheFolder: string;
+  readonly baseFolder: string;
+  readonly listing: Listing;
+  readonly optOuts: OptOuts;
+  readonly tasks: readonly PartitionTask[];
+  readonly textLibrary: string | undefined;
+}
+
+/** Lists the documents and cuts them into tasks: the same sources and settings give the same list on every machine. */
+export async function planBuild(options: CorpusBuildOptions): Promise<BuildPlan> {
   const settings = parseCorpusSettings(options.settings ?? {});
   const sources = parseSources(options.sources);
   const folder = resolve(options.folder);
-  const cacheFolder = resolve(options.cacheFolder ?? join(dirname(folder), "corpus-cache"));
-  refuseForeignFolder(folder);
   const baseFolder = resolve(options.baseFolder ?? ".");
+  const cacheFolder = resolve(options.cacheFolder ?? join(dirname(folder), "corpus-cache"));
   const listing = await listSources(sources, {
     includeData: settings.includeData,
     baseFolder,
@@ -90,48 +193,7 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
       textLibrary,
     }),
   );
-  const workers = options.workers ?? Math.min(availableParallelism(), 8);
-  const results = await runPartitions(tasks, workers, options);
-
-  const key = storeKey(settings, results, listing, optOuts);
-  const existing = await reusableManifest(folder, key);
-  if (existing !== undefined) return { ...existing.counts, folder, key, reused: true, skipped: existing.skipped };
-
-  options.onProgress?.({ stage: "comparing", done: 0, total: listing.items.length, unit: "documents" });
-  const verdicts = decideAll(listing.items, settings, optOuts);
-  const candidates = results
-    .flatMap(({ digests }) => digests)
-    .map((digest, index) => ({
-      ...digest,
-      licenceDecision: verdicts[index].decision,
-      accepted: verdicts[index].optOut === undefined && settings.licences.accept.includes(verdicts[index].decision),
-    }));
-  const relations = relate(candidates, settings);
-  throwIfInterrupted(options.signal);
-
-  const counts = emptyCounts();
-  await publishFolder(folder, async (temporary) => {
-    await writeDocuments(
-      temporary,
-      watched(corpusRows(tasks, results, verdicts, relations, settings), counts, listing.items.length, options),
-    );
-    const file = join(temporary, documentsName);
-    const manifest: CorpusManifest = {
-      format: "tilth-corpus",
-      version: 1,
-      key,
-      tilth: packageVersion(),
-      counts,
-      skipped: { ...listing.skipped },
-      settings,
-      file: { name: documentsName, bytes: statSync(file).size, sha256: await hashFile(file) },
-    };
-    writeFileAtomically(join(temporary, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
-  });
-  const maximumCacheBytes = options.maximumCacheBytes ?? 20_000_000_000;
-  trimCache(cacheFolder, maximumCacheBytes);
-  trimSpool(join(cacheFolder, spoolName), maximumCacheBytes);
-  return { ...counts, folder, key, reused: false, skipped: listing.skipped };
+  return { settings, folder, cacheFolder, baseFolder, listing, optOuts, tasks, textLibrary };
 }
 
 /** The manifest of the store in `folder` if it has this key and is not damaged. */
@@ -162,9 +224,10 @@ function refuseForeignFolder(folder: string): void {
 
 function storeKey(
   settings: CorpusSettings,
-  results: readonly { readonly key: string }[],
-  listing: { readonly items: readonly WorkItem[]; readonly skipped: Readonly<Record<string, number>> },
+  keys: readonly string[],
+  listing: Listing,
   optOuts: OptOuts,
+  others: readonly string[],
 ): string {
   return hashOf(
     "corpus store",
@@ -172,7 +235,8 @@ function storeKey(
     packageVersion(),
     canonicalJson(settings),
     canonicalJson(listing.skipped),
-    ...results.map(({ key }) => key),
+    ...keys,
+    canonicalJson(others),
     ...optOuts.fingerprint,
     ...listing.items.map(({ licence, url, image, reservation }) => canonicalJson([licence, url, image, reservation])),
   );

@@ -21,12 +21,27 @@ export interface LicenceFinding {
 
 /** Why a document is not in the training set. `rule` and `stage` are stable names; the rest is for people. */
 export interface Rejection {
-  /** `read`, `normalise`, `language`, `filter`, `opt-out`, `licence`, `exact-duplicate`, `near-duplicate`. */
+  /**
+   * `read`, `normalise`, `language`, `filter`, `opt-out`, `licence`, `exact-duplicate`, `near-duplicate`,
+   * `trained-before`, `duplicate-paragraphs`, `duplicate-lines`, `repeated-spans`, `decontamination`, `failed`.
+   */
   readonly stage: string;
   /** e.g. `gopher-repetition.duplicateLines`. */
   readonly rule: string;
   readonly value?: number | string;
   readonly expected?: string;
+}
+
+/** Text taken out of a kept document. Spans are UTF-16 offsets into the text as it was before this edit. */
+export interface TextEdit {
+  /** `duplicate-paragraphs`, `duplicate-lines`, `repeated-spans`, `decontamination`. */
+  readonly stage: string;
+  /** Start and end of each, in ascending order. */
+  readonly spans: readonly (readonly [start: number, end: number])[];
+  /** What joins the pieces that are left; where it is not empty, pieces are trimmed and empty ones dropped. */
+  readonly glue: string;
+  /** What the spans matched, e.g. the names of evaluation sets. */
+  readonly reason?: string;
 }
 
 /** Which part of the data a kept document is in. */
@@ -58,6 +73,8 @@ export interface DocumentRow {
   /** All rules that spoke against the document; empty for a kept one. The first is the reason of record. */
   readonly rejections: readonly Rejection[];
   readonly kept: boolean;
+  /** What was taken out of the text after all documents were compared, in order. */
+  readonly edits: readonly TextEdit[];
   /** Near-duplicate cluster: the id of its kept (or first) member; the document's own id when it has no duplicates. */
   readonly cluster: string;
   readonly clusterSize: number;

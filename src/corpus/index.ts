@@ -1,5 +1,12 @@
 /** The corpus: from sources to a store of documents, each with everything that decided about it. */
 export { buildCorpus, type CorpusBuild, type CorpusBuildOptions } from "./build.ts";
+export {
+  contaminationOf,
+  type EvaluationSet,
+  type EvaluationSetInput,
+  loadEvaluationSets,
+  type SetContamination,
+} from "./decontamination/index.ts";
 export type {
   DocumentKind,
   DocumentRow,
@@ -10,6 +17,7 @@ export type {
 } from "./document.ts";
 export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
 export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
+export { buildPart, mergeParts, type Part, type PartOutcome, parsePart } from "./parts.ts";
 export { type CorpusSource, type CorpusSourceInput, corpusSource, readerCatalogue } from "./readers/index.ts";
 export {
   type CorpusReport,
@@ -27,7 +35,14 @@ export {
   sampleDocuments,
   writeCorpusReport,
 } from "./report/index.ts";
-export { type CorpusSettings, type CorpusSettingsInput, corpusSettings, corpusSources } from "./settings.ts";
+export {
+  type CorpusSettings,
+  type CorpusSettingsInput,
+  corpusSettings,
+  corpusSources,
+  evaluationSets,
+  parseEvaluationSets,
+} from "./settings.ts";
 export {
   type CorpusCounts,
   type CorpusManifest,

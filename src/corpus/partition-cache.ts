@@ -38,10 +38,18 @@ export function writeCachedRows(folder: string, key: string, rows: readonly Part
   writeFileAtomically(cacheFile(folder, key), Buffer.concat([createHash("sha256").update(body).digest(), body]));
 }
 
-/** Removes the entries that were not used longest until `maximumBytes` hold the rest. */
+/** A file that is still being written after so long belongs to a process that was killed. */
+const abandonedMilliseconds = 3_600_000;
+
+/** Removes the entries that were not used longest until `maximumBytes` hold the rest, and what killed builds left. */
 export function trimCache(folder: string, maximumBytes: number): void {
   if (!existsSync(folder)) return;
-  const entries = readdirSync(folder)
+  const names = readdirSync(folder);
+  for (const file of names.filter((name) => name.includes(".rows.tilth-partial-")).map((name) => join(folder, name))) {
+    const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    if (changed !== undefined && Date.now() - changed > abandonedMilliseconds) rmSync(file, { force: true });
+  }
+  const entries = names
     .filter((name) => name.endsWith(".rows"))
     .map((name) => ({ file: join(folder, name), stat: statSync(join(folder, name), { throwIfNoEntry: false }) }))
     .flatMap(({ file, stat }) => (stat === undefined ? [] : [{ file, size: stat.size, used: stat.mtimeMs }]))

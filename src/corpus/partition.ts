@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { canonicalJson, hashOf } from "../foundation/files.ts";
 import { packageVersion } from "../foundation/workers.ts";
+import { type PackedDigests, packDigests } from "./digests.ts";
+import type { Rejection } from "./document.ts";
 import { readCachedRows, writeCachedRows } from "./partition-cache.ts";
 import { contentKey, type PartialRow, type PartitionSettings, processPartition, readDocument } from "./process.ts";
 import type { WorkItem } from "./readers/index.ts";
@@ -20,21 +22,22 @@ export interface PartitionTask {
   readonly cacheFolder: string;
   /** The native text kernels; the reference works where they are undefined, with equal results. */
   readonly textLibrary: string | undefined;
+  readonly abandoned?: readonly AbandonedDocument[];
+  /** Where the worker tells at which document it is: index plus one; 0 between partitions. */
+  readonly current?: Int32Array;
 }
 
-/** What the builder keeps in memory of a document while it looks at all of them; the rest waits in the cache. */
-export interface DocumentDigest {
-  readonly id: string;
-  readonly bytes: number;
-  readonly rejections: number;
-  readonly fingerprint: string | undefined;
-  readonly signature: Uint32Array | undefined;
+/** A document that is not to be tried again, and why. */
+export interface AbandonedDocument {
+  /** Its index in the partition. */
+  readonly index: number;
+  readonly rejection: Rejection;
 }
 
 /** A partition's outcome: where its rows are, and their digests. */
 export interface PartitionResult {
   readonly key: string;
-  readonly digests: readonly DocumentDigest[];
+  readonly digests: PackedDigests;
 }
 
 /**
@@ -70,16 +73,7 @@ function endsPiece({ source, path }: WorkItem): boolean {
 /** Processes a partition, or finds its rows in the cache. */
 export function runPartition(task: PartitionTask): PartitionResult {
   const { key, rows } = partitionRows(task);
-  return {
-    key,
-    digests: rows.map(({ id, bytes, rejections, fingerprint, signature }) => ({
-      id,
-      bytes,
-      rejections: rejections.length,
-      fingerprint,
-      signature,
-    })),
-  };
+  return { key, digests: packDigests(rows) };
 }
 
 /** A partition's key and rows; what is not in the cache is computed and put there. */
@@ -96,7 +90,12 @@ export function partitionRows(task: PartitionTask): { key: string; rows: Partial
   );
   let rows = readCachedRows(cacheFolder, key, items.length);
   if (rows === undefined) {
-    rows = processPartition(items, contents, settings);
+    const { current, abandoned = [] } = task;
+    rows = processPartition(items, contents, settings, {
+      onDocument: (index) => current !== undefined && Atomics.store(current, 0, index + 1),
+      abandoned: new Map(abandoned.map(({ index, rejection }) => [index, rejection])),
+    });
+    if (current !== undefined) Atomics.store(current, 0, 0);
     writeCachedRows(cacheFolder, key, rows);
   }
   return { key, rows };

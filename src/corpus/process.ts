@@ -1,7 +1,7 @@
 /** One partition of documents, from bytes to rows without relations: pure but for reading the files it is given. */
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
-import { codeOf, TilthError } from "../foundation/errors.ts";
+import { codeOf, messageOf, TilthError } from "../foundation/errors.ts";
 import { hashOf } from "../foundation/files.ts";
 import { contentFingerprint, type DeduplicationSettings, minHashSignature } from "./dedup/index.ts";
 import type { Rejection } from "./document.ts";
@@ -89,13 +89,36 @@ export function contentKey(items: readonly WorkItem[], contents: readonly Docume
   );
 }
 
-/** The rows of a partition, in the order of its items. */
+/** How a partition is gone through. */
+export interface ProcessOptions {
+  /** Called before each document with its index. */
+  readonly onDocument?: (index: number) => void;
+  /** Documents that are not to be tried, by index. */
+  readonly abandoned?: ReadonlyMap<number, Rejection>;
+}
+
+/** The rows of a partition, in the order of its items. A document that fails is rejected with what it failed with. */
 export function processPartition(
   items: readonly WorkItem[],
   contents: readonly DocumentBytes[],
   settings: PartitionSettings,
+  { onDocument, abandoned }: ProcessOptions = {},
 ): PartialRow[] {
-  return items.map((item, index) => processDocument(item, contents[index], settings));
+  return items.map((item, index) => {
+    const given = abandoned?.get(index);
+    if (given !== undefined) return unread(item, "", given);
+    onDocument?.(index);
+    try {
+      return processDocument(item, contents[index], settings);
+    } catch (error) {
+      return unread(item, "", {
+        stage: "failed",
+        rule: "document.error",
+        value: messageOf(error),
+        expected: "no error while it is processed",
+      });
+    }
+  });
 }
 
 function processDocument(item: WorkItem, content: DocumentBytes, settings: PartitionSettings): PartialRow {

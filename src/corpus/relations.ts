@@ -1,112 +1,145 @@
-/** What can only be decided over all documents: duplicates, which copy stays, and the split. */
-import { clusterNearDuplicates, type DeduplicationSettings } from "./dedup/index.ts";
-import type { LicenceDecision, Rejection, Split } from "./document.ts";
-import { decisionRank } from "./licences/index.ts";
-import type { DocumentDigest } from "./partition.ts";
-import { assignSplits, type SplitSettings } from "./split/index.ts";
+/** What can only be decided over all documents: duplicates, and which copy stays. */
+import { clusterNearDuplicates, type DeduplicationSettings, type SignatureStore } from "./dedup/index.ts";
+import type { DigestColumns } from "./digests.ts";
+import type { Rejection } from "./document.ts";
 
-/** A document as the relations see it. */
-export interface Candidate extends DocumentDigest {
-  readonly licenceDecision: LicenceDecision;
-  /** Whether the licence policy takes it. */
-  readonly accepted: boolean;
+/** What licences and opt-outs say, a byte a document. */
+export interface Rights {
+  /** 0 is best. */
+  readonly rank: Uint8Array;
+  /** 1 where the policy takes the document. */
+  readonly accepted: Uint8Array;
+}
+
+/** The documents of a build as the relations see them. */
+export interface Candidates {
+  readonly digests: DigestColumns;
+  readonly rights: Rights;
+  readonly signatures: SignatureStore;
+  /** So many documents at the front belong to corpora that were trained on before; no copy is preferred to them. */
+  readonly trained: number;
 }
 
 /** What the other documents say about one. */
 export interface Relation {
   readonly duplicate: Rejection | undefined;
-  readonly kept: boolean;
   readonly cluster: string;
   readonly clusterSize: number;
   readonly clusterReason: string;
-  readonly split: Split | null;
 }
 
-/** The relation of every document, in the same order. The result depends on the documents and their order alone. */
-export function relate(
-  documents: readonly Candidate[],
-  settings: { readonly deduplication: DeduplicationSettings; readonly split: SplitSettings },
-): Relation[] {
-  const exactKeeper = keepersOf(documents, exactGroups(documents));
+/** The relations of all documents. Memory: 16 bytes a document. */
+export interface Relations {
+  of(document: number): Relation;
+  /** Whether nothing speaks against the document: no rule, no licence, no preferred copy. */
+  kept(document: number): boolean;
+}
+
+/** Relates the documents. The result depends on them and their order alone. */
+export function relate(candidates: Candidates, settings: DeduplicationSettings): Relations {
+  const { digests, rights, signatures, trained } = candidates;
+  const { documents } = digests;
+  const exactKeeper = keepersOf(candidates, firstCopies(digests));
   // Near-duplicates are looked for among the kept copies alone; an exact copy is where its kept copy is.
-  const labels = clusterNearDuplicates(
-    documents.map(({ signature }, index) => (exactKeeper[index] === index ? signature : undefined)),
-    settings.deduplication,
-  );
-  const clusterGroups = new Map<number, number[]>();
-  documents.forEach((_, index) => {
-    addTo(clusterGroups, labels[exactKeeper[index]], index);
-  });
-  const nearGroups = [...clusterGroups.values()].map((group) => group.filter((index) => exactKeeper[index] === index));
-  const nearKeeper = keepersOf(documents, nearGroups);
+  const labels = clusterNearDuplicates(signatures, settings, (document) => exactKeeper[document] === document);
+  for (let document = 0; document < documents; document++) labels[document] = labels[exactKeeper[document]];
+  const sizes = new Uint32Array(documents);
+  for (let document = 0; document < documents; document++) sizes[labels[document]]++;
+  const nearKeeper = keepersOf(candidates, labels, (document) => exactKeeper[document] === document);
 
-  const relations = documents.map((document, index): Omit<Relation, "split"> => {
-    const exact = exactKeeper[index];
-    const keeper = nearKeeper[exact];
-    const size = clusterGroups.get(labels[exact])?.length ?? 1;
-    const duplicate =
-      exact !== index
-        ? duplicateOf("exact-duplicate", "content", documents[exact].id)
-        : keeper !== index
-          ? duplicateOf("near-duplicate", "minhash", documents[keeper].id)
-          : undefined;
-    return {
-      duplicate,
-      kept: duplicate === undefined && document.accepted && document.rejections === 0,
-      cluster: documents[keeper].id,
-      clusterSize: size,
-      clusterReason: reasonFor(documents, index, exact !== index ? exact : keeper, size),
-    };
-  });
-  const keptIndices = documents.flatMap((_, index) => (relations[index].kept ? [index] : []));
-  const splits = assignSplits(
-    keptIndices.map((index) => ({ cluster: relations[index].cluster, bytes: documents[index].bytes })),
-    settings.split,
-  );
-  const splitOf = new Map(keptIndices.map((index, position) => [index, splits[position]]));
-  return relations.map((relation, index) => ({ ...relation, split: splitOf.get(index) ?? null }));
+  const keeperOf = (document: number) => nearKeeper[exactKeeper[document]];
+  return {
+    of(document) {
+      const exact = exactKeeper[document];
+      const keeper = keeperOf(document);
+      const chosen = exact === document ? keeper : exact;
+      const stage =
+        chosen === document ? undefined : chosen < trained ? "trained-before" : exact === document ? "near" : "exact";
+      return {
+        duplicate:
+          stage === undefined
+            ? undefined
+            : duplicateOf(
+                stage === "trained-before" ? stage : `${stage}-duplicate`,
+                exact === document ? "minhash" : "content",
+                digests.idOf(chosen),
+              ),
+        cluster: digests.idOf(keeper),
+        clusterSize: sizes[labels[document]],
+        clusterReason: reasonFor(candidates, document, chosen, sizes[labels[document]]),
+      };
+    },
+    kept: (document) =>
+      document >= trained &&
+      keeperOf(document) === document &&
+      rights.accepted[document] === 1 &&
+      digests.rejections[document] === 0,
+  };
 }
 
-function exactGroups(documents: readonly Candidate[]): number[][] {
-  const groups = new Map<string, number[]>();
-  documents.forEach(({ fingerprint }, index) => {
-    addTo(groups, fingerprint ?? `document ${index}`, index);
+/** For every document the first one with its fingerprint: open addressing over 128 bits. */
+function firstCopies({ documents, fingerprints }: DigestColumns): Int32Array {
+  let slots = 2;
+  while (slots < documents * 2) slots *= 2;
+  const table = new Int32Array(slots).fill(-1);
+  const low = new Uint32Array(fingerprints.buffer);
+  return Int32Array.from({ length: documents }, (_, document) => {
+    const [a, b] = [fingerprints[document * 2], fingerprints[document * 2 + 1]];
+    if (a === 0n && b === 0n) return document;
+    for (let slot = (low[document * 4] & (slots - 1)) >>> 0; ; slot = (slot + 1) & (slots - 1)) {
+      const other = table[slot];
+      if (other === -1) {
+        table[slot] = document;
+        return document;
+      }
+      if (fingerprints[other * 2] === a && fingerprints[other * 2 + 1] === b) return other;
+    }
   });
-  return [...groups.values()];
 }
 
-function addTo<Key>(groups: Map<Key, number[]>, key: Key, index: number): void {
-  const group = groups.get(key);
-  if (group === undefined) groups.set(key, [index]);
-  else group.push(index);
-}
-
-/** For every document the member of its group that stays. */
-function keepersOf(documents: readonly Candidate[], groups: readonly (readonly number[])[]): number[] {
-  const keepers = documents.map((_, index) => index);
-  for (const group of groups) {
-    const keeper = group.reduce((best, index) => (preference(documents[index], documents[best]) < 0 ? index : best));
-    for (const index of group) keepers[index] = keeper;
+/** For every document the member of its group that stays; groups are named by one of their members. */
+function keepersOf(
+  candidates: Candidates,
+  groups: Int32Array,
+  eligible: (document: number) => boolean = () => true,
+): Int32Array {
+  const best = new Int32Array(groups.length).fill(-1);
+  for (let document = 0; document < groups.length; document++) {
+    if (!eligible(document)) continue;
+    const known = best[groups[document]];
+    if (known === -1 || preference(candidates, document, known) < 0) best[groups[document]] = document;
   }
-  return keepers;
+  return groups.map((group) => best[group]);
 }
 
-const criteria: readonly { readonly reason: string; readonly rank: (document: Candidate) => number }[] = [
+const criteria: readonly {
+  readonly reason: string;
+  readonly rank: (candidates: Candidates, document: number) => number;
+}[] = [
+  { reason: "it was trained on before", rank: ({ trained }, document) => (document < trained ? 0 : 1) },
   // Before the rights: a copy that is out anyway must not take one that may stay with it.
-  { reason: "it passes all rules", rank: (one) => (one.accepted && one.rejections === 0 ? 0 : 1) },
-  { reason: "better rights", rank: (one) => decisionRank(one.licenceDecision) },
-  { reason: "fewer rules speak against it", rank: (one) => one.rejections },
-  { reason: "it is longer", rank: (one) => -one.bytes },
+  {
+    reason: "it passes all rules",
+    rank: ({ rights, digests }, document) =>
+      rights.accepted[document] === 1 && digests.rejections[document] === 0 ? 0 : 1,
+  },
+  { reason: "better rights", rank: ({ rights }, document) => rights.rank[document] },
+  { reason: "fewer rules speak against it", rank: ({ digests }, document) => digests.rejections[document] },
+  { reason: "it is longer", rank: ({ digests }, document) => -digests.bytes[document] },
 ];
 
 /** Negative where `a` is to be kept rather than `b`; 0 leaves it to the order. */
-function preference(a: Candidate, b: Candidate): number {
-  return decidingCriterion(a, b)?.difference ?? 0;
+function preference(candidates: Candidates, a: number, b: number): number {
+  return decidingCriterion(candidates, a, b)?.difference ?? 0;
 }
 
-function decidingCriterion(a: Candidate, b: Candidate): { reason: string; difference: number } | undefined {
+function decidingCriterion(
+  candidates: Candidates,
+  a: number,
+  b: number,
+): { reason: string; difference: number } | undefined {
   for (const { reason, rank } of criteria) {
-    const difference = rank(a) - rank(b);
+    const difference = rank(candidates, a) - rank(candidates, b);
     if (difference !== 0) return { reason, difference };
   }
   return undefined;
@@ -116,13 +149,14 @@ function duplicateOf(stage: string, rule: string, keeper: string): Rejection {
   return { stage, rule, value: keeper, expected: "one copy; this is the id of the kept one" };
 }
 
-function reasonFor(documents: readonly Candidate[], index: number, keeper: number, size: number): string {
+function reasonFor(candidates: Candidates, document: number, keeper: number, size: number): string {
   if (size === 1) return "no duplicates";
-  if (index === keeper) {
-    return documents[index].accepted && documents[index].rejections === 0
+  const { rights, digests } = candidates;
+  if (document === keeper) {
+    return rights.accepted[document] === 1 && digests.rejections[document] === 0
       ? `kept out of ${size} copies`
       : `first choice out of ${size} copies, of which none passes all rules`;
   }
-  const why = decidingCriterion(documents[keeper], documents[index])?.reason ?? "it comes first";
-  return `${documents[keeper].id} was chosen instead: ${why}`;
+  const why = decidingCriterion(candidates, keeper, document)?.reason ?? "it comes first";
+  return `${digests.idOf(keeper)} was chosen instead: ${why}`;
 }

@@ -1,6 +1,7 @@
 /** The settings of a corpus: one strict object, every default in it. */
 import { z } from "zod";
 import { parseSettings, settingsObject } from "../foundation/schema.ts";
+import { decontaminationSettings, type EvaluationSet, evaluationSet } from "./decontamination/index.ts";
 import { deduplicationSettings } from "./dedup/index.ts";
 import { filterSettings } from "./filters/index.ts";
 import { languageSettings } from "./language/index.ts";
@@ -27,6 +28,7 @@ const corpusShape = {
   filters: filterSettings.prefault({}),
   language: languageSettings.prefault({}),
   deduplication: deduplicationSettings.prefault({}),
+  decontamination: decontaminationSettings.prefault({}),
   licences: licencePolicy.prefault({}),
   split: settingsObject("split", splitShape).prefault({}),
   maximumFileBytes: z
@@ -35,6 +37,12 @@ const corpusShape = {
     .max(512 * 1024 * 1024, { error: "512 MiB is the longest text that the runtime can hold" })
     .default(4_000_000)
     .describe("larger files are listed and rejected without being read"),
+  maximumDocumentSeconds: z
+    .number()
+    .positive()
+    .max(86_400)
+    .default(120)
+    .describe("a document that takes longer to process is given up and recorded"),
   includeData: z.boolean().default(false).describe("also read JSON, YAML, CSV, XML and the like as they are"),
 };
 
@@ -55,4 +63,12 @@ export const corpusSources = z.array(corpusSource).min(1, { error: "at least one
 /** Sources as configured; throws UsageError that names what is wrong. */
 export function parseSources(sources: unknown): CorpusSource[] {
   return parseSettings(corpusSources, sources, "the corpus sources");
+}
+
+/** The evaluation sets that a corpus must not hold. */
+export const evaluationSets = z.array(evaluationSet);
+
+/** Evaluation sets as configured; throws UsageError that names what is wrong. */
+export function parseEvaluationSets(sets: unknown): EvaluationSet[] {
+  return parseSettings(evaluationSets, sets, "the evaluation sets");
 }

@@ -77,11 +77,15 @@ export function temporaryNameFor(path: string): string {
   return join(dirname(path), `.${basename(path)}${temporaryMark}${randomBytes(6).toString("hex")}`);
 }
 
-/** Removes what crashed writers left in `folder`. Call it only where no other writer can be active. */
-export function removeLeftovers(folder: string): void {
+/**
+ * Removes what crashed writers left in `folder`, or only what was to become `name`. Call it only where no other such
+ * writer can be active.
+ */
+export function removeLeftovers(folder: string, name?: string): void {
   if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    if (name.includes(temporaryMark)) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const entry of readdirSync(folder)) {
+    const left = name === undefined ? entry.includes(temporaryMark) : entry.startsWith(`.${name}${temporaryMark}`);
+    if (left) rmSync(join(folder, entry), { recursive: true, force: true });
   }
 }
 

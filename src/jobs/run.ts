@@ -46,6 +46,8 @@ export async function buildRunCorpus(
     sources: corpus.sources,
     folder,
     settings: corpus.settings,
+    evaluationSets: corpus.evaluationSets,
+    against: corpus.against,
     onProgress: hooks.onEvent,
     signal: hooks.signal,
   });

@@ -1,15 +1,45 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import {
-  clusterNearDuplicates,
+  clusterNearDuplicates as clusterStored,
   contentFingerprint,
+  type DeduplicationSettings,
   deduplicationSettings,
   estimateSimilarity,
   matchProbability,
   minHashSignature,
+  SignatureStore,
 } from "../../src/corpus/dedup/index.ts";
 import { buildTextLibrary, useTextKernels } from "../../src/corpus/text/index.ts";
 import { Random } from "../../src/foundation/random.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tilth-dedup-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Clusters signatures that are given as a list. */
+function clusterNearDuplicates(
+  signatures: readonly (Uint32Array | undefined)[],
+  used: Pick<DeduplicationSettings, "bands" | "rows" | "minimumSimilarity">,
+): Int32Array {
+  const store = new SignatureStore(join(folder, "signatures"), used.bands * used.rows);
+  try {
+    // Two partitions, so that signatures come in pieces.
+    const half = signatures.length >> 1;
+    for (const part of [signatures.slice(0, half), signatures.slice(half)]) {
+      const there = part.flatMap((one) => (one === undefined ? [] : [...one]));
+      store.append(
+        Uint8Array.from(part, (one) => (one === undefined ? 0 : 1)),
+        Uint32Array.from(there),
+      );
+    }
+    return clusterStored(store, used);
+  } finally {
+    store.close();
+  }
+}
 
 const settings = deduplicationSettings.parse({});
 const chained = deduplicationSettings.parse({ minimumSimilarity: null });
@@ -171,7 +201,7 @@ describe("near-duplicates", () => {
   });
 
   it("refuses signatures of other settings", () => {
-    expect(() => clusterNearDuplicates([new Uint32Array(10)], settings)).toThrow("signature 0 has 10 values; 112");
+    expect(() => clusterNearDuplicates([new Uint32Array(10)], settings)).toThrow("1 signatures have 10 values; 112");
   });
 });
 

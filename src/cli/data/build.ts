@@ -1,9 +1,12 @@
 import { resolve } from "node:path";
-import { buildCorpus, type CorpusSourceInput, readerCatalogue } from "../../corpus/index.ts";
+import { buildCorpus, buildPart, type CorpusSourceInput, parsePart, readerCatalogue } from "../../corpus/index.ts";
 import { nearest, UsageError } from "../../foundation/index.ts";
 import type { Command } from "../command.ts";
 import { formatBytes, interruptSignal, progressLine } from "../terminal.ts";
-import { storeOptions } from "./store.ts";
+import { evaluationOptions, evaluationSetsOf } from "./evaluation-sets.ts";
+import { describeBuild, storeOptions } from "./store.ts";
+
+const repeatUnits = ["paragraphs", "lines", "substrings"];
 
 /** `tilth data build` */
 export const build: Command = {
@@ -28,10 +31,25 @@ export const build: Command = {
       multiple: true,
     },
     "opt-out": { describe: "a file of domains that must not train, one a line", placeholder: "file" },
+    against: {
+      describe: "a corpus that was trained on before: reject copies of what it holds (repeatable)",
+      placeholder: "folder",
+      multiple: true,
+    },
+    "remove-repeats": {
+      describe: "remove repeats inside documents (repeatable): paragraphs, lines, substrings",
+      placeholder: "unit",
+      multiple: true,
+    },
+    ...evaluationOptions,
+    partition: { describe: "do only part i of n; tilth data merge joins them", placeholder: "i/n" },
+    workers: { describe: "worker threads; all processors if left out", placeholder: "number" },
   },
   examples: [
     "tilth data build --npm node_modules --corpus corpus",
     "tilth data build --read warc:crawl --read jsonl:forum.jsonl.zst --opt-out no.txt --corpus corpus",
+    "tilth data build --folder notes --against old-corpus --evaluation-set quiz=quiz.jsonl:question,answer",
+    "tilth data build --folder notes --partition 1/4   # then 2/4, 3/4, 4/4, then: tilth data merge",
   ],
   async run(input) {
     const sources: CorpusSourceInput[] = [
@@ -43,8 +61,13 @@ export const build: Command = {
     const accept = input.list("accept");
     const unknown = accept.find((one) => !["allow", "attribute", "review"].includes(one));
     if (unknown !== undefined) throw new UsageError(`--accept is "${unknown}", expected allow, attribute or review`);
+    const repeats = input.list("remove-repeats");
+    const unit = repeats.find((one) => !repeatUnits.includes(one));
+    if (unit !== undefined) {
+      throw new UsageError(`--remove-repeats is "${unit}", expected ${repeatUnits.join(", ")}`);
+    }
     const progress = progressLine();
-    const corpus = await buildCorpus({
+    const options = {
       sources,
       folder: resolve(input.text("corpus")!),
       settings: {
@@ -52,16 +75,28 @@ export const build: Command = {
           ...(accept.length === 0 ? {} : { accept: accept as ("allow" | "attribute" | "review")[] }),
           ...(input.text("opt-out") === undefined ? {} : { optOut: { domainFile: input.text("opt-out") } }),
         },
+        ...(repeats.length === 0 ? {} : { deduplication: Object.fromEntries(repeats.map((one) => [one, {}])) }),
       },
+      against: input.list("against"),
+      evaluationSets: evaluationSetsOf(input),
+      workers: input.number("workers", { minimum: 0, maximum: 256, whole: true }),
       onProgress: progress.update,
       signal: interruptSignal("stopping; finished parts are kept"),
-    });
+    };
+    const partition = input.text("partition");
+    if (partition !== undefined) {
+      const outcome = await buildPart(options, parsePart(partition));
+      progress.end();
+      process.stdout.write(
+        input.flag("json")
+          ? `${JSON.stringify(outcome)}\n`
+          : `part ${outcome.part} of ${outcome.parts}: ${outcome.documents} documents (${formatBytes(outcome.bytes)}); when all are done: tilth data merge --corpus ${input.text("corpus")}\n`,
+      );
+      return;
+    }
+    const corpus = await buildCorpus(options);
     progress.end();
-    process.stdout.write(
-      input.flag("json")
-        ? `${JSON.stringify(corpus)}\n`
-        : `${corpus.documents} documents (${formatBytes(corpus.bytes)}), ${corpus.kept} kept (${formatBytes(corpus.keptBytes)}) in ${corpus.folder}\n`,
-    );
+    process.stdout.write(input.flag("json") ? `${JSON.stringify(corpus)}\n` : describeBuild(corpus));
   },
 };
 

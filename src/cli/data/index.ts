@@ -8,6 +8,14 @@ export const data: CommandGroup = {
       summary: "read sources, clean, filter, deduplicate, and write the document store",
       load: async () => (await import("./build.ts")).build,
     },
+    merge: {
+      summary: "join the parts of a build that ran as --partition 1/n … n/n",
+      load: async () => (await import("./merge.ts")).merge,
+    },
+    contamination: {
+      summary: "which items of evaluation sets a corpus holds, with the matching spans",
+      load: async () => (await import("./contamination.ts")).contamination,
+    },
     report: {
       summary: "what is in a corpus: terminal, HTML, JSON, attribution file",
       load: async () => (await import("./report.ts")).report,

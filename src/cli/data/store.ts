@@ -1,7 +1,8 @@
 /** The document store that a subcommand asks: its option, and opening it. */
 import { resolve } from "node:path";
-import { type DocumentStore, openDocumentStore } from "../../corpus/index.ts";
+import { type CorpusBuild, type DocumentStore, openDocumentStore } from "../../corpus/index.ts";
 import type { CommandInput, OptionDefinition } from "../command.ts";
+import { formatBytes } from "../terminal.ts";
 
 /** Options of every subcommand that reads a store. */
 export const storeOptions = {
@@ -17,4 +18,9 @@ export async function withStore(input: CommandInput, work: (store: DocumentStore
   } finally {
     store.close();
   }
+}
+
+/** A finished build in one line. */
+export function describeBuild(corpus: CorpusBuild): string {
+  return `${corpus.documents} documents (${formatBytes(corpus.bytes)}), ${corpus.kept} kept (${formatBytes(corpus.keptBytes)}) in ${corpus.folder}\n`;
 }

@@ -1,51 +1,124 @@
 /** From signatures to clusters of near-duplicates. */
-import { TilthError } from "../../foundation/errors.ts";
 import { finaliseHash } from "../normalise/hashing.ts";
 import type { DeduplicationSettings } from "./settings.ts";
 import { estimateSimilarity } from "./signature.ts";
+import type { SignatureStore } from "./signature-store.ts";
+
+type Bands = Pick<DeduplicationSettings, "bands" | "rows">;
 
 /**
  * Clusters near-duplicates: entry i is the index of the first member of document i's cluster, its own for a document
- * without duplicates or without a signature. The result depends on the order of the documents, not on timing.
- * Memory: 8 bytes a document and band at most, beside the signatures.
+ * without duplicates or without a signature, or for which `compared` is false. The result depends on the order of the
+ * documents, not on timing. Memory: 12 bytes a document, and 8 for every band that a document shares with another.
  */
 export function clusterNearDuplicates(
-  signatures: readonly (Uint32Array | undefined)[],
+  signatures: SignatureStore,
   settings: Pick<DeduplicationSettings, "bands" | "rows" | "minimumSimilarity">,
+  compared: (document: number) => boolean = () => true,
 ): Int32Array {
-  const length = settings.bands * settings.rows;
-  signatures.forEach((signature, index) => {
-    if (signature !== undefined && signature.length !== length) {
-      throw new TilthError(
-        `signature ${index} has ${signature.length} values; ${length} (bands × rows) were expected`,
-        {
-          remedy: "Compute all signatures with the settings that cluster them.",
-        },
-      );
-    }
-  });
-  return settings.minimumSimilarity === null
-    ? joinChains(signatures, settings)
-    : joinFirstMembers(signatures, settings, settings.minimumSimilarity);
+  const labels = Int32Array.from({ length: signatures.documents }, (_, index) => index);
+  if (settings.minimumSimilarity === null) {
+    forEachBucket(signatures, settings, compared, (members) => {
+      for (const member of members) join(labels, members[0], member);
+    });
+    for (let document = 0; document < labels.length; document++) labels[document] = rootOf(labels, document);
+  } else {
+    joinFirstMembers(
+      labels,
+      bucketsOfDocuments(signatures, settings, compared),
+      signatures,
+      settings.minimumSimilarity,
+    );
+  }
+  return labels;
 }
 
-/** Single linkage: whatever shares a band is one cluster (union-find). One table serves the bands in turn. */
-function joinChains(
-  signatures: readonly (Uint32Array | undefined)[],
-  settings: Pick<DeduplicationSettings, "bands" | "rows">,
-): Int32Array {
-  const labels = Int32Array.from(signatures, (_, index) => index);
-  const table = new BandTable(signatures, settings.rows);
-  for (let band = 0; band < settings.bands; band++) {
-    table.start(band);
-    signatures.forEach((signature, document) => {
-      if (signature === undefined) return;
-      const other = table.firstWithSameBand(document, signature);
-      if (other !== document) join(labels, other, document);
+/** Visits, band by band, all sets of two or more documents that agree on every row of the band, each in ascending order. */
+function forEachBucket(
+  signatures: SignatureStore,
+  { bands, rows }: Bands,
+  compared: (document: number) => boolean,
+  visit: (members: readonly number[]) => void,
+): void {
+  // A document's band as one number: 32 bits of hash above 32 bits of index, so that sorting gathers candidates.
+  const entries = new BigUint64Array(signatures.documents);
+  const halves = new Uint32Array(entries.buffer);
+  for (let band = 0; band < bands; band++) {
+    const [start, end] = [band * rows, (band + 1) * rows];
+    let count = 0;
+    signatures.forEach((document, signature) => {
+      if (!compared(document)) return;
+      halves[count * 2] = document;
+      halves[count * 2 + 1] = hashRows(signature, start, end);
+      count++;
     });
+    entries.subarray(0, count).sort();
+    for (let first = 0; first < count; ) {
+      let next = first + 1;
+      while (next < count && halves[next * 2 + 1] === halves[first * 2 + 1]) next++;
+      if (next - first > 1) {
+        const candidates = Array.from({ length: next - first }, (_, index) => halves[(first + index) * 2]);
+        for (const members of equalRows(candidates, signatures, start, end)) if (members.length > 1) visit(members);
+      }
+      first = next;
+    }
   }
-  for (let document = 0; document < labels.length; document++) labels[document] = rootOf(labels, document);
-  return labels;
+}
+
+function hashRows(signature: Uint32Array, start: number, end: number): number {
+  let hash = start;
+  for (let row = start; row < end; row++) hash = Math.imul(hash ^ signature[row], 0x9e3779b1) ^ (hash >>> 15);
+  return finaliseHash(hash);
+}
+
+/** Documents whose hashes are equal, by whether their rows are. */
+function equalRows(candidates: readonly number[], signatures: SignatureStore, start: number, end: number): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const document of candidates) {
+    const key = signatures.read(document).subarray(start, end).join(" ");
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [document]);
+    else group.push(document);
+  }
+  return [...groups.values()];
+}
+
+/** The buckets of every document, as one list with an offset for each document. */
+interface BucketLists {
+  readonly buckets: number;
+  readonly offsets: Uint32Array;
+  readonly lists: Uint32Array;
+}
+
+function bucketsOfDocuments(
+  signatures: SignatureStore,
+  settings: Bands,
+  compared: (document: number) => boolean,
+): BucketLists {
+  const memberships = { documents: new Uint32Array(1024), count: 0 };
+  const ends: number[] = [];
+  forEachBucket(signatures, settings, compared, (members) => {
+    for (const member of members) {
+      if (memberships.count === memberships.documents.length) {
+        const larger = new Uint32Array(memberships.count * 2);
+        larger.set(memberships.documents);
+        memberships.documents = larger;
+      }
+      memberships.documents[memberships.count++] = member;
+    }
+    ends.push(memberships.count);
+  });
+  const offsets = new Uint32Array(signatures.documents + 1);
+  for (let index = 0; index < memberships.count; index++) offsets[memberships.documents[index] + 1]++;
+  for (let document = 0; document < signatures.documents; document++) offsets[document + 1] += offsets[document];
+  const lists = new Uint32Array(memberships.count);
+  const filled = offsets.slice();
+  let start = 0;
+  ends.forEach((end, bucket) => {
+    for (let index = start; index < end; index++) lists[filled[memberships.documents[index]]++] = bucket;
+    start = end;
+  });
+  return { buckets: ends.length, offsets, lists };
 }
 
 /**
@@ -53,83 +126,30 @@ function joinChains(
  * enough, or founds its own. Each member is thus compared with its first member, and chains cannot form.
  */
 function joinFirstMembers(
-  signatures: readonly (Uint32Array | undefined)[],
-  settings: Pick<DeduplicationSettings, "bands" | "rows">,
+  labels: Int32Array,
+  { buckets, offsets, lists }: BucketLists,
+  signatures: SignatureStore,
   minimumSimilarity: number,
-): Int32Array {
-  const labels = Int32Array.from(signatures, (_, index) => index);
-  const tables = Array.from({ length: settings.bands }, (_, band) => {
-    const table = new BandTable(signatures, settings.rows);
-    table.start(band);
-    return table;
-  });
-  // A bucket lists one document of each cluster that came by: its first document, then links from one to the next.
-  const links = tables.map(() => new Map<number, number>());
-  signatures.forEach((signature, document) => {
-    if (signature === undefined) return;
-    const heads = tables.map((table) => table.firstWithSameBand(document, signature));
-    const compared = new Set<number>();
-    let label = document;
-    heads.forEach((head, band) => {
-      for (let member: number | undefined = head; member !== undefined; ) {
-        const founder = labels[member];
-        if (founder < label && !compared.has(founder)) {
-          compared.add(founder);
-          const founderSignature = signatures[founder];
-          if (founderSignature && estimateSimilarity(founderSignature, signature) >= minimumSimilarity) label = founder;
-        }
-        member = links[band].get(member);
+): void {
+  // The first members of the clusters that came by in each bucket.
+  const founders = new Array<number[] | undefined>(buckets);
+  for (let document = 0; document < labels.length; document++) {
+    const own = lists.subarray(offsets[document], offsets[document + 1]);
+    if (own.length === 0) continue;
+    const candidates = new Set<number>();
+    for (const bucket of own) for (const founder of founders[bucket] ?? []) candidates.add(founder);
+    if (candidates.size > 0) {
+      const signature = signatures.read(document).slice();
+      for (const founder of Uint32Array.from(candidates).sort()) {
+        if (estimateSimilarity(signatures.read(founder), signature) < minimumSimilarity) continue;
+        labels[document] = founder;
+        break;
       }
-    });
-    labels[document] = label;
-    heads.forEach((head, band) => {
-      let last = head;
-      for (let member: number | undefined = head; member !== undefined; member = links[band].get(member)) {
-        if (labels[member] === label) return;
-        last = member;
-      }
-      links[band].set(last, document);
-    });
-  });
-  return labels;
-}
-
-/** Finds the first document that agrees with a given one on all rows of a band: open addressing, exact comparison. */
-class BandTable {
-  private readonly slots: Int32Array;
-  private offset = 0;
-
-  constructor(
-    private readonly signatures: readonly (Uint32Array | undefined)[],
-    private readonly rows: number,
-  ) {
-    this.slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(2, signatures.length * 2))));
-  }
-
-  start(band: number): void {
-    this.slots.fill(-1);
-    this.offset = band * this.rows;
-  }
-
-  firstWithSameBand(document: number, signature: Uint32Array): number {
-    const mask = this.slots.length - 1;
-    let hash = this.offset;
-    for (let row = 0; row < this.rows; row++)
-      hash = Math.imul(hash ^ signature[this.offset + row], 0x9e3779b1) ^ (hash >>> 15);
-    for (let slot = finaliseHash(hash) & mask; ; slot = (slot + 1) & mask) {
-      const other = this.slots[slot];
-      if (other === -1) {
-        this.slots[slot] = document;
-        return document;
-      }
-      if (this.agrees(this.signatures[other], signature)) return other;
     }
-  }
-
-  private agrees(a: Uint32Array | undefined, b: Uint32Array): boolean {
-    if (a === undefined) return false;
-    for (let row = this.offset; row < this.offset + this.rows; row++) if (a[row] !== b[row]) return false;
-    return true;
+    for (const bucket of own) {
+      founders[bucket] ??= [];
+      if (!founders[bucket].includes(labels[document])) founders[bucket].push(labels[document]);
+    }
   }
 }
 

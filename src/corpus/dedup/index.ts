@@ -2,8 +2,10 @@
 import { createHash } from "node:crypto";
 
 export { clusterNearDuplicates } from "./clusters.ts";
+export { removeRepeats } from "./repeats.ts";
 export { type DeduplicationSettings, deduplicationSettings, matchProbability } from "./settings.ts";
 export { estimateSimilarity, minHashSignature } from "./signature.ts";
+export { SignatureStore } from "./signature-store.ts";
 
 /**
  * The fingerprint of a text's content: 128 bits of SHA-256 in hexadecimal. White space counts as one space wherever

@@ -37,7 +37,29 @@ export const deduplicationSettings = z.strictObject({
     .max(0xffffffff)
     .default(1)
     .describe("of the hash functions; signatures of two seeds do not compare"),
+  paragraphs: repeats(10, "paragraphs that stand in a kept document already, white space aside; null keeps them"),
+  lines: repeats(10, "lines that stand in a kept document already, white space aside; null keeps them"),
+  substrings: repeats(
+    50,
+    "spans that occur again anywhere in the kept documents (Lee et al. 2022: 50 tokens), by suffix array; null keeps them",
+  ),
+  minimumRemainingBytes: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("a document of which repeats were removed is rejected if less is left"),
 });
+
+/** Removal of what repeats inside documents; a token is a run of letters and digits or one other visible character. */
+function repeats(minimumTokens: number, what: string) {
+  return z
+    .strictObject({
+      minimumTokens: z.int().min(1).max(100_000).default(minimumTokens).describe("shorter ones may repeat"),
+    })
+    .nullable()
+    .default(null)
+    .describe(`removes ${what}`);
+}
 
 export type DeduplicationSettings = z.infer<typeof deduplicationSettings>;
 

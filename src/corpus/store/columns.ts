@@ -25,6 +25,7 @@ export const columns = [
   ["rejections", "VARCHAR"],
   ["reason", "VARCHAR"],
   ["kept", "BOOLEAN"],
+  ["edits", "VARCHAR"],
   ["cluster", "VARCHAR"],
   ["cluster_size", UINTEGER.toString()],
   ["cluster_reason", "VARCHAR"],
@@ -59,6 +60,7 @@ export function rowValues(row: DocumentRow): DuckDBValue[] {
     JSON.stringify(row.rejections),
     reasonOf(row) ?? null,
     row.kept,
+    JSON.stringify(row.edits),
     row.cluster,
     row.clusterSize,
     row.clusterReason,
@@ -87,6 +89,7 @@ const storedRow = z.object({
   measures: z.array(z.object({ key: z.string(), value: z.number() })),
   rejections: z.string(),
   kept: z.boolean(),
+  edits: z.string(),
   cluster: z.string(),
   cluster_size: z.number(),
   cluster_reason: z.string(),
@@ -100,6 +103,15 @@ const storedRejections = z.array(
     rule: z.string(),
     value: z.union([z.number(), z.string()]).optional(),
     expected: z.string().optional(),
+  }),
+);
+
+const storedEdits = z.array(
+  z.object({
+    stage: z.string(),
+    spans: z.array(z.tuple([z.number(), z.number()])),
+    glue: z.string(),
+    reason: z.string().optional(),
   }),
 );
 
@@ -123,6 +135,7 @@ export function rowFrom(values: unknown): DocumentRow {
     measures: Object.fromEntries(row.measures.map(({ key, value }) => [key, value])),
     rejections: storedRejections.parse(JSON.parse(row.rejections)),
     kept: row.kept,
+    edits: storedEdits.parse(JSON.parse(row.edits)),
     cluster: row.cluster,
     clusterSize: row.cluster_size,
     clusterReason: row.cluster_reason,

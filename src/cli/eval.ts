@@ -1,25 +1,34 @@
 import { UsageError } from "../foundation/index.ts";
 import { evaluateJob, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
+import { evaluateTask, taskOptions } from "./eval-task.ts";
 import { interruptSignal, progressLine } from "./terminal.ts";
 
 /** `tilth eval` */
 export const evaluate: Command = {
-  summary: "bits per byte of a checkpoint on a corpus' validation documents, beside compressors",
-  usage: "<checkpoint folder> --corpus <folder> [options]",
+  summary: "bits per byte on held-out documents beside compressors, or a task's questions",
+  usage: "<checkpoint folder> (--corpus <folder> | --task <name> --data <file>) [options]",
   options: {
     corpus: { describe: "folder of the document store", placeholder: "folder" },
     window: { describe: "tokens of a window, at most the model's context", placeholder: "tokens", initial: "256" },
     stride: { describe: "tokens scored by every window after the first", placeholder: "tokens", initial: "128" },
+    ...taskOptions,
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
     json: { describe: "print one JSON object" },
   },
-  examples: ["tilth eval runs/quickstart/checkpoints/step-0000500 --corpus runs/quickstart/corpus"],
+  examples: [
+    "tilth eval runs/quickstart/checkpoints/step-0000500 --corpus runs/quickstart/corpus",
+    "tilth eval checkpoint --task blimp --data adjunct_island.jsonl",
+    "tilth eval checkpoint --task multiple-choice --data questions.jsonl --shots 3 --against older-checkpoint",
+  ],
   async run(input) {
     const [checkpoint] = input.positionals;
+    if (checkpoint !== undefined && input.text("task") !== undefined) return evaluateTask(checkpoint, input);
     const store = input.text("corpus");
     if (checkpoint === undefined || store === undefined) {
-      throw new UsageError("a checkpoint folder and --corpus are needed", { remedy: "See: tilth eval --help" });
+      throw new UsageError("a checkpoint folder and --corpus or --task are needed", {
+        remedy: "See: tilth eval --help",
+      });
     }
     const progress = progressLine();
     const window = input.number("window", { minimum: 2, maximum: 1 << 20, whole: true }) ?? 256;

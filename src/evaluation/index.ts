@@ -1,3 +1,5 @@
 /** What a checkpoint can do: likelihood of held-out text, and the baselines beside it. */
 export * from "./baselines/index.ts";
 export { evaluateLikelihood, type LikelihoodResult, type WindowOptions } from "./bits-per-byte.ts";
+export * from "./statistics/index.ts";
+export * from "./tasks/index.ts";

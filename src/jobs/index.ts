@@ -1,5 +1,6 @@
 /** Work off the main thread: each job in a file of its own, run by `runJob`. */
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
+export { type EvaluateTaskInput, evaluateTaskJob } from "./evaluate-task.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
 export type { DeviceOptions, Job, JobContext } from "./job.ts";

@@ -1,5 +1,6 @@
 /** The jobs: one file each, one line here. */
 import { evaluateJob } from "./evaluate.ts";
+import { evaluateTaskJob } from "./evaluate-task.ts";
 import { exportJob } from "./export.ts";
 import { generateJob } from "./generate.ts";
 import type { Job } from "./job.ts";
@@ -8,7 +9,16 @@ import { measureLevelsJob } from "./measure-levels.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 
-const jobs = [tokenizeJob, measureJob, measureLevelsJob, trainJob, evaluateJob, generateJob, exportJob] as const;
+const jobs = [
+  tokenizeJob,
+  measureJob,
+  measureLevelsJob,
+  trainJob,
+  evaluateJob,
+  evaluateTaskJob,
+  generateJob,
+  exportJob,
+] as const;
 
 /** The job of that name; jobs are named by code, so an unknown one is a mistake of ours. */
 export function jobNamed(name: string): Job<unknown, unknown, unknown> {

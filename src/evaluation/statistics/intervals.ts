@@ -1,0 +1,30 @@
+/** Bootstrap intervals of means. */
+import { Random } from "../../foundation/index.ts";
+
+/** A mean with its 95 % interval. */
+export interface Estimate {
+  readonly value: number;
+  readonly interval: readonly [number, number];
+}
+
+const resamples = 1000;
+
+/** Mean of the values and the 2.5 % and 97.5 % quantiles of the means of 1,000 seeded resamples. */
+export function bootstrapMean(values: readonly number[], seed = 1): Estimate {
+  const random = new Random(seed, 0xb007);
+  const means = Float64Array.from({ length: resamples }, () => {
+    let sum = 0;
+    for (let draw = 0; draw < values.length; draw++) sum += values[random.below(values.length)];
+    return sum / values.length;
+  }).sort();
+  return {
+    value: values.reduce((sum, one) => sum + one, 0) / values.length,
+    interval: [at(means, 0.025), at(means, 0.975)],
+  };
+}
+
+function at(sorted: Float64Array, share: number): number {
+  const position = share * (sorted.length - 1);
+  const below = Math.floor(position);
+  return sorted[below] + (position - below) * (sorted[Math.ceil(position)] - sorted[below]);
+}

@@ -1,0 +1,28 @@
+/** The tasks' layouts: those of lm-evaluation-harness's common sets, and a plain one for a user's own file. One line each. */
+import { nearest, UsageError } from "../../foundation/index.ts";
+import { arc } from "./arc.ts";
+import { blimp } from "./blimp.ts";
+import { boolq } from "./boolq.ts";
+import { hellaswag } from "./hellaswag.ts";
+import type { TaskDefinition } from "./item.ts";
+import { lambada } from "./lambada.ts";
+import { multipleChoice } from "./multiple-choice.ts";
+import { openbookqa } from "./openbookqa.ts";
+import { piqa } from "./piqa.ts";
+import { winogrande } from "./winogrande.ts";
+
+const all = [blimp, arc, hellaswag, piqa, boolq, openbookqa, winogrande, lambada, multipleChoice];
+
+export const tasks: ReadonlyMap<string, TaskDefinition> = new Map(
+  all.map((task) => [task.name, task as unknown as TaskDefinition]),
+);
+
+/** The task of that name. Throws UsageError for an unknown one. */
+export function taskNamed(name: string): TaskDefinition {
+  const task = tasks.get(name);
+  if (task !== undefined) return task;
+  const guess = nearest(name, [...tasks.keys()]);
+  throw new UsageError(`there is no task "${name}"; there are ${[...tasks.keys()].join(", ")}`, {
+    remedy: guess === undefined ? "A file of your own fits multiple-choice." : `Did you mean "${guess}"?`,
+  });
+}

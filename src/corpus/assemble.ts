@@ -93,6 +93,7 @@ function assemble(
     language: row.language,
     languageScore: row.languageScore,
     measures: row.measures,
+    pii: row.pii,
     rejections,
     kept: rejections.length === 0,
     edits,

@@ -44,7 +44,7 @@ import { buildTextLibrary, useTextKernels } from "./text/index.ts";
 import { TrainedCorpora } from "./trained.ts";
 
 /** Raised whenever the same rows are stored in another way. */
-const storeVersion = 2;
+const storeVersion = 3;
 /** Where records of large files lie unpacked, below the cache. */
 const spoolName = "spool";
 
@@ -184,11 +184,11 @@ export async function planBuild(options: CorpusBuildOptions): Promise<BuildPlan>
   const optOuts = openOptOuts(settings.licences.optOut, listing.robots, baseFolder);
 
   const textLibrary = await buildTextLibrary();
-  const { filters, language, deduplication, maximumFileBytes } = settings;
+  const { filters, language, deduplication, pii, maximumFileBytes } = settings;
   const tasks = partition(listing.items).map(
     (items): PartitionTask => ({
       items,
-      settings: { filters, language, deduplication, maximumFileBytes },
+      settings: { filters, language, deduplication, pii, maximumFileBytes },
       cacheFolder,
       textLibrary,
     }),

@@ -1,5 +1,7 @@
 /** One document on its way through curation: what every room of the corpus agrees on. */
 
+import type { PiiSpan } from "./pii/index.ts";
+
 /** The kinds of text; each has filters and thresholds of its own. `web` is what a page's main content reads as, `caption` describes an image. */
 export const documentKinds = ["web", "prose", "caption", "code", "declarations", "data"] as const;
 
@@ -70,6 +72,8 @@ export interface DocumentRow {
   readonly languageScore: number;
   /** Every filter's measured values by `filter.measure`, whether they decided or not. */
   readonly measures: Readonly<Record<string, number>>;
+  /** Where personal data was replaced in `text`. */
+  readonly pii: readonly PiiSpan[];
   /** All rules that spoke against the document; empty for a kept one. The first is the reason of record. */
   readonly rejections: readonly Rejection[];
   readonly kept: boolean;

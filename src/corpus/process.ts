@@ -8,6 +8,7 @@ import type { Rejection } from "./document.ts";
 import { type FilterSettings, judgeDocument, measureDocument } from "./filters/index.ts";
 import { identifyLanguage, type LanguageSettings, languageRejection } from "./language/index.ts";
 import { decodeText, extractHtml, normalise } from "./normalise/index.ts";
+import { countPii, type PiiSettings, type PiiSpan, replacePii } from "./pii/index.ts";
 import type { WorkItem } from "./readers/index.ts";
 
 /** What a partition's rows depend on beside the documents. */
@@ -15,6 +16,7 @@ export interface PartitionSettings {
   readonly filters: FilterSettings;
   readonly language: LanguageSettings;
   readonly deduplication: DeduplicationSettings;
+  readonly pii: PiiSettings;
   readonly maximumFileBytes: number;
 }
 
@@ -26,6 +28,7 @@ export interface PartialRow {
   readonly language: string;
   readonly languageScore: number;
   readonly measures: Readonly<Record<string, number>>;
+  readonly pii: readonly PiiSpan[];
   readonly rejections: readonly Rejection[];
   /** Of the content, for exact duplicates; undefined for a document without text. */
   readonly fingerprint: string | undefined;
@@ -126,11 +129,11 @@ function processDocument(item: WorkItem, content: DocumentBytes, settings: Parti
   const decoded = item.format === "html" ? extractHtml(content.bytes) : decodeText(content.bytes);
   if ("rejection" in decoded) return unread(item, content.bytes, decoded.rejection);
   const id = documentId(item, decoded.text);
-  const text = normalise(decoded.text);
+  const { text, spans } = replacePii(normalise(decoded.text), item.kind, settings.pii);
   if (text === "") {
     return { ...unread(item, "", { stage: "normalise", rule: "empty", value: 0, expected: "some text" }), id };
   }
-  const measures = measureDocument(text, item.kind);
+  const measures = measureDocument(text, item.kind, countPii(spans));
   const { language, score } = identifyLanguage(text, item.kind);
   const spoken = languageRejection(item.kind, language, score, settings.language);
   const judged = judgeDocument(measures, item.kind, settings.filters);
@@ -141,6 +144,7 @@ function processDocument(item: WorkItem, content: DocumentBytes, settings: Parti
     language,
     languageScore: score,
     measures,
+    pii: spans,
     rejections: spoken === undefined ? judged : [spoken, ...judged],
     fingerprint: contentFingerprint(text),
     signature: minHashSignature(text, settings.deduplication),
@@ -156,6 +160,7 @@ function unread(item: WorkItem, raw: string | Uint8Array, rejection: Rejection):
     language: "und",
     languageScore: 0,
     measures: {},
+    pii: [],
     rejections: [rejection],
     fingerprint: undefined,
     signature: undefined,

@@ -6,6 +6,7 @@ import { deduplicationSettings } from "./dedup/index.ts";
 import { filterSettings } from "./filters/index.ts";
 import { languageSettings } from "./language/index.ts";
 import { licencePolicy } from "./licences/index.ts";
+import { piiSettings } from "./pii/index.ts";
 import { type CorpusSource, corpusSource } from "./readers/index.ts";
 
 const splitShape = {
@@ -30,6 +31,7 @@ const corpusShape = {
   deduplication: deduplicationSettings.prefault({}),
   decontamination: decontaminationSettings.prefault({}),
   licences: licencePolicy.prefault({}),
+  pii: piiSettings.prefault({}),
   split: settingsObject("split", splitShape).prefault({}),
   maximumFileBytes: z
     .int()

@@ -449,3 +449,26 @@ describe("filterCatalogue", () => {
     for (const { reason } of deviations) expect(reason.length).toBeGreaterThan(20);
   });
 });
+
+describe("toxicity and boilerplate", () => {
+  it("counts profane words of running text, and none of code", () => {
+    const value = (text: string, kind: DocumentKind) => measureDocument(text, kind)["toxicity.profaneWords"];
+    expect(value("That bloody asshole, what a bastard. Asshole!", "web")).toBeGreaterThanOrEqual(2);
+    expect(value("Kill the child process; the master branch and its slave are dumb, chunky and on hold.", "web")).toBe(
+      0,
+    );
+    expect(value("asshole", "code")).toBe(0);
+    expect(measureDocument("", "web")["toxicity.profaneShare"]).toBe(0);
+  });
+
+  it("counts lines about the page and licence notices of sources", () => {
+    const page = "Skip to content\nSign in\nThe plough turns the soil, and the harrow breaks it.\nAll rights reserved";
+    expect(measureDocument(page, "web")["boilerplate.boilerplateLines"]).toBe(0.75);
+    const notice = "/* Copyright 2026 A. Licensed under MIT. */\n";
+    expect(measureDocument(`${notice}x`, "code")["boilerplate.licenceHead"]).toBeCloseTo(
+      notice.length / (notice.length + 1),
+      1,
+    );
+    expect(measureDocument("/* A parser. */\nx", "code")["boilerplate.licenceHead"]).toBe(0);
+  });
+});

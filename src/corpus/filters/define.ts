@@ -1,5 +1,6 @@
 /** What a filter is: named measures, the thresholds that its source published, and where Tilth departs from them. */
 import type { DocumentKind } from "../document.ts";
+import type { PiiKind } from "../pii/index.ts";
 import type { Scan } from "./scan.ts";
 
 /** The values that a measure may take; either bound may be absent, both are inclusive. */
@@ -20,6 +21,8 @@ export interface DocumentView {
   readonly kind: DocumentKind;
   /** The whole text. */
   readonly whole: Scan;
+  /** Personal data that was replaced in the text, by kind. */
+  readonly pii: Readonly<Record<PiiKind, number>>;
   /** The running text of a prose document, without code blocks and markup; the whole text for other kinds. */
   readonly prose: Scan;
 }

@@ -1,6 +1,7 @@
 /** Filters: every document is measured once; thresholds judge the stored values, and may change without a new pass. */
 import { TilthError } from "../../foundation/errors.ts";
 import type { DocumentKind, Rejection } from "../document.ts";
+import { countPii, type PiiKind } from "../pii/index.ts";
 import type { Deviation, Filter, Threshold } from "./define.ts";
 import { proseOf } from "./prose.ts";
 import { filters } from "./registry.ts";
@@ -16,10 +17,14 @@ const proseScratch = new Scratch();
  * Every filter's values of a document, by `filter.measure`: the same keys for every document, all finite. The filters
  * for prose look at the running text of a prose document and at the whole text of any other.
  */
-export function measureDocument(text: string, kind: DocumentKind): Record<string, number> {
+export function measureDocument(
+  text: string,
+  kind: DocumentKind,
+  pii: Readonly<Record<PiiKind, number>> = countPii([]),
+): Record<string, number> {
   const whole = scan(text, wholeScratch);
   const running = kind === "prose" ? proseOf(text) : text;
-  const view = { text, kind, whole, prose: running === text ? whole : scan(running, proseScratch) };
+  const view = { text, kind, pii, whole, prose: running === text ? whole : scan(running, proseScratch) };
   const measures: Record<string, number> = {};
   for (const filter of filters as readonly Filter[]) {
     const values = filter.measure(view);

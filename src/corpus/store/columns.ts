@@ -2,6 +2,7 @@
 import { DOUBLE, type DuckDBValue, MAP, mapValue, UINTEGER, VARCHAR } from "@duckdb/node-api";
 import { z } from "zod";
 import { type DocumentRow, documentKinds } from "../document.ts";
+import { piiKinds } from "../pii/index.ts";
 
 const measuresType = MAP(VARCHAR, DOUBLE);
 
@@ -22,6 +23,7 @@ export const columns = [
   ["language", "VARCHAR"],
   ["language_score", "DOUBLE"],
   ["measures", measuresType.toString()],
+  ["pii", "VARCHAR"],
   ["rejections", "VARCHAR"],
   ["reason", "VARCHAR"],
   ["kept", "BOOLEAN"],
@@ -57,6 +59,7 @@ export function rowValues(row: DocumentRow): DuckDBValue[] {
     row.language,
     row.languageScore,
     mapValue(Object.entries(row.measures).map(([key, value]) => ({ key, value }))),
+    JSON.stringify(row.pii),
     JSON.stringify(row.rejections),
     reasonOf(row) ?? null,
     row.kept,
@@ -87,6 +90,7 @@ const storedRow = z.object({
   language: z.string(),
   language_score: z.number(),
   measures: z.array(z.object({ key: z.string(), value: z.number() })),
+  pii: z.string(),
   rejections: z.string(),
   kept: z.boolean(),
   edits: z.string(),
@@ -96,6 +100,10 @@ const storedRow = z.object({
   split: z.enum(["train", "validation"]).nullable(),
   text: z.string(),
 });
+
+const storedPii = z.array(
+  z.object({ kind: z.enum(piiKinds), start: z.number(), end: z.number(), originalLength: z.number() }),
+);
 
 const storedRejections = z.array(
   z.object({
@@ -133,6 +141,7 @@ export function rowFrom(values: unknown): DocumentRow {
     language: row.language,
     languageScore: row.language_score,
     measures: Object.fromEntries(row.measures.map(({ key, value }) => [key, value])),
+    pii: storedPii.parse(JSON.parse(row.pii)),
     rejections: storedRejections.parse(JSON.parse(row.rejections)),
     kept: row.kept,
     edits: storedEdits.parse(JSON.parse(row.edits)),

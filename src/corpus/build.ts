@@ -16,6 +16,7 @@ import type { WorkOptions } from "../foundation/progress.ts";
 import { packageVersion } from "../foundation/workers.ts";
 import { corpusRows, countRow, emptyCounts } from "./assemble.ts";
 import { BuildLock } from "./build-lock.ts";
+import { prepareClassifiers } from "./classifier/index.ts";
 import { Gathered } from "./decide.ts";
 import { type EvaluationSetInput, loadEvaluationSets } from "./decontamination/index.ts";
 import type { DocumentRow } from "./document.ts";
@@ -181,6 +182,7 @@ export async function planBuild(options: CorpusBuildOptions): Promise<BuildPlan>
     signal: options.signal,
     onUnpacked: (file, done) => options.onProgress?.({ stage: "unpacking", done, unit: "records", detail: file }),
   });
+  const classifiers = prepareClassifiers(settings.classifiers, baseFolder);
   const optOuts = openOptOuts(settings.licences.optOut, listing.robots, baseFolder);
 
   const textLibrary = await buildTextLibrary();
@@ -188,7 +190,7 @@ export async function planBuild(options: CorpusBuildOptions): Promise<BuildPlan>
   const tasks = partition(listing.items).map(
     (items): PartitionTask => ({
       items,
-      settings: { filters, language, deduplication, pii, maximumFileBytes },
+      settings: { filters, language, deduplication, pii, classifiers, maximumFileBytes },
       cacheFolder,
       textLibrary,
     }),

@@ -24,7 +24,7 @@ export interface LicenceFinding {
 /** Why a document is not in the training set. `rule` and `stage` are stable names; the rest is for people. */
 export interface Rejection {
   /**
-   * `read`, `normalise`, `language`, `filter`, `opt-out`, `licence`, `exact-duplicate`, `near-duplicate`,
+   * `read`, `normalise`, `language`, `filter`, `classifier`, `opt-out`, `licence`, `exact-duplicate`, `near-duplicate`,
    * `trained-before`, `duplicate-paragraphs`, `duplicate-lines`, `repeated-spans`, `decontamination`, `failed`.
    */
   readonly stage: string;
@@ -72,7 +72,7 @@ export interface DocumentRow {
   readonly languageScore: number;
   /** Every filter's measured values by `filter.measure`, whether they decided or not. */
   readonly measures: Readonly<Record<string, number>>;
-  /** Where personal data was replaced in `text`. */
+  /** Where personal data was replaced in the text, before `edits`. */
   readonly pii: readonly PiiSpan[];
   /** All rules that spoke against the document; empty for a kept one. The first is the reason of record. */
   readonly rejections: readonly Rejection[];

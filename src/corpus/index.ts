@@ -1,6 +1,16 @@
 /** The corpus: from sources to a store of documents, each with everything that decided about it. */
 export { buildCorpus, type CorpusBuild, type CorpusBuildOptions } from "./build.ts";
 export {
+  type Classifier,
+  type ClassifierEvaluation,
+  classifierSettings,
+  evaluateScores,
+  type LabelledText,
+  readClassifier,
+  trainClassifier,
+  writeClassifier,
+} from "./classifier/index.ts";
+export {
   contaminationOf,
   type EvaluationSet,
   type EvaluationSetInput,
@@ -51,3 +61,4 @@ export {
   type QueryParameter,
   type StreamedDocument,
 } from "./store/index.ts";
+export { type SourceText, sourceTexts } from "./texts.ts";

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { codeOf, messageOf, TilthError } from "../foundation/errors.ts";
 import { hashOf } from "../foundation/files.ts";
+import { type JudgingClassifier, scoreDocument } from "./classifier/index.ts";
 import { contentFingerprint, type DeduplicationSettings, minHashSignature } from "./dedup/index.ts";
 import type { Rejection } from "./document.ts";
 import { type FilterSettings, judgeDocument, measureDocument } from "./filters/index.ts";
@@ -17,6 +18,7 @@ export interface PartitionSettings {
   readonly language: LanguageSettings;
   readonly deduplication: DeduplicationSettings;
   readonly pii: PiiSettings;
+  readonly classifiers: readonly JudgingClassifier[];
   readonly maximumFileBytes: number;
 }
 
@@ -134,6 +136,7 @@ function processDocument(item: WorkItem, content: DocumentBytes, settings: Parti
     return { ...unread(item, "", { stage: "normalise", rule: "empty", value: 0, expected: "some text" }), id };
   }
   const measures = measureDocument(text, item.kind, countPii(spans));
+  const scored = scoreDocument(text, item.kind, settings.classifiers);
   const { language, score } = identifyLanguage(text, item.kind);
   const spoken = languageRejection(item.kind, language, score, settings.language);
   const judged = judgeDocument(measures, item.kind, settings.filters);
@@ -143,9 +146,9 @@ function processDocument(item: WorkItem, content: DocumentBytes, settings: Parti
     bytes: Buffer.byteLength(text),
     language,
     languageScore: score,
-    measures,
+    measures: { ...measures, ...scored.measures },
     pii: spans,
-    rejections: spoken === undefined ? judged : [spoken, ...judged],
+    rejections: [...(spoken === undefined ? [] : [spoken]), ...judged, ...scored.rejections],
     fingerprint: contentFingerprint(text),
     signature: minHashSignature(text, settings.deduplication),
   };

@@ -1,6 +1,7 @@
 /** The settings of a corpus: one strict object, every default in it. */
 import { z } from "zod";
 import { parseSettings, settingsObject } from "../foundation/schema.ts";
+import { corpusClassifier } from "./classifier/index.ts";
 import { decontaminationSettings, type EvaluationSet, evaluationSet } from "./decontamination/index.ts";
 import { deduplicationSettings } from "./dedup/index.ts";
 import { filterSettings } from "./filters/index.ts";
@@ -32,6 +33,10 @@ const corpusShape = {
   decontamination: decontaminationSettings.prefault({}),
   licences: licencePolicy.prefault({}),
   pii: piiSettings.prefault({}),
+  classifiers: z
+    .array(corpusClassifier)
+    .default([])
+    .describe("trained classifiers whose scores are stored, and may judge"),
   split: settingsObject("split", splitShape).prefault({}),
   maximumFileBytes: z
     .int()

@@ -38,11 +38,12 @@ describe("replacePii", () => {
     "git@github.com:owner/name.git and me@example.com",
     "10.0.0.1 192.168.1.1 127.0.0.1 203.0.113.9 are not public",
     "version 1.2.3.4, v4.5.6.7, 1.3.6.1.4.1.311, ^8.8.4.4, 300.1.1.1",
+    "RFC 7540 8.1.2.4, section 6.1.7.1, (OID 1.3.101.110), since 2006::",
     "std::vector fe80::1 ::1 2001:db8::5 12:34:56 2026:01",
     "2026-11-24 123-456-7890 202-555-0142 +1 202-555-0100 3.14159265",
     'password = "change-me-please-1234" token = "your-token-goes-here1"',
     'key: "some-words-joined-by-dashes", secret = process.env.SECRET_NUMBER_ONE',
-    "https://user@host/path postgres://user:${PASSWORD}@host",
+    "https://user@host/path and redis://user:your-secret@host",
     "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----",
   ])("leaves %s", (text) => {
     expect(found(text)).toEqual([]);

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
-import { buildCorpus, buildPart, type CorpusSourceInput, parsePart, readerCatalogue } from "../../corpus/index.ts";
-import { nearest, UsageError } from "../../foundation/index.ts";
+import { buildCorpus, buildPart, type CorpusSourceInput, parsePart } from "../../corpus/index.ts";
+import { UsageError } from "../../foundation/index.ts";
 import type { Command } from "../command.ts";
 import { formatBytes, interruptSignal, progressLine } from "../terminal.ts";
 import { evaluationOptions, evaluationSetsOf } from "./evaluation-sets.ts";
+import { namedSource, readerNames } from "./sources.ts";
 import { describeBuild, storeOptions } from "./store.ts";
 
 const repeatUnits = ["paragraphs", "lines", "substrings"];
@@ -21,7 +22,7 @@ export const build: Command = {
       multiple: true,
     },
     read: {
-      describe: `read files by a named reader (repeatable): ${readerCatalogue.map(({ name }) => name).join(", ")}`,
+      describe: `read files by a named reader (repeatable): ${readerNames.join(", ")}`,
       placeholder: "reader:path",
       multiple: true,
     },
@@ -99,19 +100,3 @@ export const build: Command = {
     process.stdout.write(input.flag("json") ? `${JSON.stringify(corpus)}\n` : describeBuild(corpus));
   },
 };
-
-/** `warc:crawl/2026` as a source; settings other than the path are for a configuration file. */
-function namedSource(text: string): CorpusSourceInput {
-  const colon = text.indexOf(":");
-  const name = text.slice(0, Math.max(0, colon));
-  const reader = readerCatalogue.find((one) => one.name === name)?.name;
-  if (reader === undefined) {
-    const names = readerCatalogue.map((one) => one.name);
-    const near = nearest(name, names);
-    throw new UsageError(`--read "${text}" names no reader; expected <reader>:<path>, e.g. jsonl:data.jsonl.gz`, {
-      remedy:
-        near === undefined ? `Readers are ${names.join(", ")}.` : `Did you mean ${near}:${text.slice(colon + 1)}?`,
-    });
-  }
-  return { reader, path: text.slice(colon + 1) };
-}

@@ -24,6 +24,10 @@ export const data: CommandGroup = {
       summary: "everything that decided about one document",
       load: async () => (await import("./why.ts")).why,
     },
+    classifier: {
+      summary: "train a classifier of documents (quality, domain, toxicity), apply it, measure it",
+      load: async () => (await import("./classifier.ts")).classifier,
+    },
     sample: {
       summary: "look at some documents, kept or rejected",
       load: async () => (await import("./sample.ts")).sample,

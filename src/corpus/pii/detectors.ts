@@ -44,7 +44,7 @@ const email: Detector = {
   },
 };
 
-/** IANA's special-purpose registry: private, loopback, link-local, shared, documentation, benchmarking, reserved. */
+/** IANA's special-purpose registry: private, loopback, link-local, shared, documentation, benchmarking, multicast, reserved. */
 const notPublic = new BlockList();
 for (const [network, prefix] of [
   ...([
@@ -78,7 +78,9 @@ const ipv4: Detector = {
   pattern: /(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)/g,
   accept: (value, text, start) => {
     if (!isIPv4(value) || notPublic.check(value, "ipv4")) return false;
-    return !/(?:version|release|v|@|\^|~|[<>=]=?)\s*["']?$/i.test(text.slice(Math.max(0, start - 12), start));
+    return !/(?:version|release|section|clause|chapter|appendix|§|oid|rfc ?\d+,?|v|@|\^|~|[<>=]=?)\s*["'`(]?$/i.test(
+      text.slice(Math.max(0, start - 24), start),
+    );
   },
 };
 
@@ -87,7 +89,8 @@ const ipv6: Detector = {
   possible: (text) => /[23][0-9a-fA-F]{3}:/.test(text),
   // Global unicast begins with 2 or 3; all other ranges are not public.
   pattern: /(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:])/g,
-  accept: (value) => isIPv6(value) && !notPublic.check(value, "ipv6"),
+  // "year 2026::" ends a paragraph of reStructuredText.
+  accept: (value) => isIPv6(value) && /(?:[0-9a-fA-F]+:+){2}[0-9a-fA-F]/.test(value) && !notPublic.check(value, "ipv6"),
 };
 
 const phone: Detector = {

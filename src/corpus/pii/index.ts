@@ -6,7 +6,7 @@ import { hasPhones, type PiiKind, type PiiSettings, piiKinds } from "./settings.
 
 export { type PiiKind, type PiiSettings, piiKinds, piiSettings } from "./settings.ts";
 
-/** A place where personal data was replaced. Positions are UTF-16 code units of the text as it is stored. */
+/** A place where personal data was replaced. Positions are UTF-16 code units of the text before the edits of its row. */
 export interface PiiSpan {
   readonly kind: PiiKind;
   readonly start: number;

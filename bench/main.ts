@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/index.ts";
 import type { BenchmarkLine } from "./compare.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
+import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStep } from "./train-step.ts";
 
 /** What every benchmark is told. */
@@ -18,6 +19,7 @@ export interface BenchmarkOptions {
 /** One file each, one line here. */
 const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkLine>>> = {
   "train-step": trainStep,
+  tokenizer: tokenizerBenchmark,
   ...Object.fromEntries(
     kernelNames.map((name) => [name, (options: BenchmarkOptions) => kernelBenchmark(name, options)]),
   ),

@@ -3,22 +3,32 @@ import { join, resolve } from "node:path";
 import { text as textOfStream } from "node:stream/consumers";
 import { openDocumentStore } from "../corpus/index.ts";
 import { UsageError, writeFileAtomically } from "../foundation/index.ts";
-import { readTokenizerJson, type Tokenizer, toTokenizerJson, trainBytePairEncoding } from "../tokenizer/index.ts";
+import {
+  BytePairTokenizer,
+  patternNames,
+  prepareTokenizerKernels,
+  readTokenizerJson,
+  type Tokenizer,
+  trainBytePairEncoding,
+  trainWordPiece,
+} from "../tokenizer/index.ts";
 import type { Command, CommandInput } from "./command.ts";
 import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth tokenizer train|encode|inspect` */
 export const tokenizer: Command = {
-  summary: "train a byte-level BPE, encode text with one, look into one",
+  summary: "train byte-level BPE or WordPiece, encode text with a tokenizer, look into one",
   usage: "train --corpus <folder>  |  encode <tokenizer> [file]  |  inspect <tokenizer>",
   options: {
     corpus: { describe: "train: folder of the document store whose training part is read", placeholder: "folder" },
     vocabulary: { describe: "train: tokens wanted", placeholder: "count", initial: "8192" },
+    model: { describe: "train: bpe (byte-level), or wordpiece (BERT's)", placeholder: "name", initial: "bpe" },
     pattern: {
-      describe: "train: how text is cut before merging: gpt2 or cl100k",
+      describe: `train: how text is cut before merging: ${patternNames.join(", ")}`,
       placeholder: "name",
       initial: "gpt2",
     },
+    cased: { describe: "train, wordpiece: keep capitals and accents" },
     out: { describe: "train: where to write it", placeholder: "file", initial: "tokenizer.json" },
     json: { describe: "encode: ids as a JSON array; inspect: one JSON object" },
   },
@@ -43,20 +53,20 @@ async function train(input: CommandInput): Promise<void> {
   if (corpus === undefined) {
     throw new UsageError("--corpus is needed", { remedy: "Build one with: tilth data build --folder <your text>" });
   }
-  const pattern = input.choice("pattern", ["gpt2", "cl100k"]) ?? "gpt2";
+  const model = input.choice("model", ["bpe", "wordpiece"]) ?? "bpe";
+  const pattern = input.choice("pattern", patternNames) ?? "gpt2";
   const vocabularySize = input.number("vocabulary", { minimum: 257, maximum: 1_000_000, whole: true }) ?? 8192;
   const progress = progressLine();
   const store = await openDocumentStore(corpus);
   try {
-    const trained = await trainBytePairEncoding(texts(store.documents({ split: "train" })), {
-      vocabularySize,
-      specialTokens: ["<|endoftext|>"],
-      pattern,
-      onProgress: progress.update,
-      signal: interruptSignal("stopping"),
-    });
+    const work = { vocabularySize, onProgress: progress.update, signal: interruptSignal("stopping") };
+    const documents = texts(store.documents({ split: "train" }));
+    const trained =
+      model === "bpe"
+        ? await trainBytePairEncoding(documents, { ...work, specialTokens: ["<|endoftext|>"], pattern })
+        : await trainWordPiece(documents, { ...work, lowercase: !input.flag("cased") });
     const file = resolve(input.text("out") ?? "tokenizer.json");
-    writeFileAtomically(file, toTokenizerJson(trained));
+    writeFileAtomically(file, trained.toJson());
     progress.end();
     say(`Wrote ${file}: ${trained.vocabularySize} tokens`);
   } finally {
@@ -73,6 +83,7 @@ async function encode(input: CommandInput): Promise<void> {
   const chosen = openTokenizer(from);
   if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${file}`);
   const text = file === undefined ? await textOfStream(process.stdin) : readFileSync(file, "utf8");
+  await prepareTokenizerKernels();
   const ids = chosen.encode(text);
   if (input.flag("json")) {
     process.stdout.write(`${JSON.stringify([...ids])}\n`);
@@ -85,15 +96,17 @@ async function encode(input: CommandInput): Promise<void> {
 
 async function inspect(input: CommandInput): Promise<void> {
   const chosen = openTokenizer(input.positionals[1]);
-  const { specialTokens, pattern, merges, tokens } = chosen.definition;
-  const longest = [...tokens.keys()].sort((a, b) => tokens[b].length - tokens[a].length).slice(0, 10);
+  const { specialTokens, vocabularySize, endOfText } = chosen;
+  const bytePair = chosen instanceof BytePairTokenizer ? chosen.definition : undefined;
+  const texts = Array.from({ length: vocabularySize }, (_, id) => chosen.decode([id]));
+  const longest = [...texts.keys()].sort((a, b) => texts[b].length - texts[a].length).slice(0, 10);
   const facts = {
-    vocabularySize: chosen.vocabularySize,
-    pattern,
-    merges: merges.length,
+    vocabularySize,
+    pattern: bytePair?.pattern ?? null,
+    merges: bytePair?.merges.length ?? null,
     specialTokens: Object.fromEntries(specialTokens),
-    endOfText: chosen.endOfText,
-    longestTokens: longest.map((id) => chosen.decode([id])),
+    endOfText,
+    longestTokens: longest.map((id) => texts[id]),
   };
   if (input.flag("json")) {
     process.stdout.write(`${JSON.stringify(facts)}\n`);
@@ -101,8 +114,8 @@ async function inspect(input: CommandInput): Promise<void> {
   }
   process.stdout.write(
     [
-      `vocabulary      ${facts.vocabularySize} tokens, ${facts.merges} merges`,
-      `pattern         ${facts.pattern}`,
+      `vocabulary      ${facts.vocabularySize} tokens${facts.merges === null ? "" : `, ${facts.merges} merges`}`,
+      ...(facts.pattern === null ? [] : [`pattern         ${facts.pattern}`]),
       `special tokens  ${[...specialTokens].map(([name, id]) => `${name} = ${id}`).join(", ")}`,
       `longest tokens  ${facts.longestTokens.map((one) => JSON.stringify(one)).join(" ")}`,
       "",

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type GgufValue, readGguf, readSafetensors, readSafetensorsFolder } from "../formats/index.ts";
 import { folderBytes, messageOf, TilthError } from "../foundation/index.ts";
-import { readTokenizerJson } from "../tokenizer/index.ts";
+import { BytePairTokenizer, readTokenizerJson, WordPieceTokenizer } from "../tokenizer/index.ts";
 import { openModelWeights, readHuggingFaceConfiguration, readModelConfiguration } from "../training/index.ts";
 import { readTokenizerSettings } from "./checkpoint.ts";
 
@@ -94,12 +94,13 @@ function describeFolder(folder: string): ModelFileDescription {
 
 function describeTokenizer(folder: string): TokenizerDescription {
   const tokenizer = readTokenizerJson(join(folder, "tokenizer.json"));
-  const { pattern, merges, specialTokens } = tokenizer.definition;
+  const bytePair = tokenizer instanceof BytePairTokenizer ? tokenizer.definition : undefined;
+  const other = tokenizer instanceof WordPieceTokenizer ? "WordPiece" : "read by Hugging Face's library";
   return {
-    kind: `byte-level BPE, cut as ${pattern}`,
+    kind: bytePair === undefined ? other : `byte-level BPE, cut as ${bytePair.pattern}`,
     vocabularySize: tokenizer.vocabularySize,
-    merges: merges.length,
-    specialTokens: [...specialTokens.keys()],
+    merges: bytePair?.merges.length ?? 0,
+    specialTokens: [...tokenizer.specialTokens.keys()],
     chatTemplate: readTokenizerSettings(folder).chatTemplate !== undefined,
   };
 }

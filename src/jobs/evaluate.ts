@@ -8,6 +8,7 @@ import {
   NgramModel,
 } from "../evaluation/index.ts";
 import { type Progress, TilthError } from "../foundation/index.ts";
+import { prepareTokenizerKernels } from "../tokenizer/index.ts";
 import { loadModel } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";
@@ -41,6 +42,7 @@ export const evaluateJob: Job<EvaluateInput, Progress, EvaluateOutput> = {
     const backend = await openDevice(input.device, () => {});
     try {
       const { engine, model, tokenizer } = loadModel(input.checkpoint, backend);
+      await prepareTokenizerKernels();
       const held: Uint8Array[] = [];
       const documents: { ids: Int32Array; bytes: number }[] = [];
       for await (const { text } of store.documents({ split: "validation" })) {

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { openDocumentStore } from "../corpus/index.ts";
 import { createMegatronWriter } from "../formats/index.ts";
 import { hashOf, type Progress, publishFolder, TilthError, writeFileAtomically } from "../foundation/index.ts";
-import { readTokenizerJson, type Tokenizer, toTokenizerJson, trainBytePairEncoding } from "../tokenizer/index.ts";
+import { readTokenizerJson, type Tokenizer, trainBytePairEncoding } from "../tokenizer/index.ts";
 import type { Job } from "./job.ts";
 
 export interface TokenizeInput {
@@ -51,7 +51,7 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
           pattern: input.pattern,
           onProgress: emit,
         });
-        writeFileAtomically(join(folder, "tokenizer.json"), toTokenizerJson(tokenizer));
+        writeFileAtomically(join(folder, "tokenizer.json"), tokenizer.toJson());
         const train = await writeShard(store, "train", folder, tokenizer, emit);
         const validation = await writeShard(store, "validation", folder, tokenizer, emit);
         if (train.tokens === 0) {

@@ -1,5 +1,10 @@
-/** Byte-level BPE: training, encoding, `tokenizer.json`. */
-export { parseTokenizerJson, readTokenizerJson, tokenizerConfigJson, toTokenizerJson } from "./huggingface.ts";
-export { type PatternName, piecesOf } from "./pre-tokenizer.ts";
-export { Tokenizer, type TokenizerDefinition } from "./tokenizer.ts";
+/** Tokenizers: byte-level BPE and WordPiece of our own, every other family by a library; training, `tokenizer.json`. */
+export { type BytePairDefinition, BytePairTokenizer } from "./byte-pair.ts";
+export { tokenizerConfigJson, toTokenizerJson } from "./configuration.ts";
+export { prepareTokenizerKernels } from "./native.ts";
+export { type PatternName, patternNames, piecesOf } from "./pre-tokenizer.ts";
+export { parseTiktoken, parseTokenizerJson, readTokenizerJson } from "./read.ts";
+export type { Tokenizer } from "./tokenizer.ts";
 export { type BytePairTrainingOptions, trainBytePairEncoding } from "./train.ts";
+export { trainWordPiece, type WordPieceTrainingOptions } from "./train-word-piece.ts";
+export { bertSpecialTokens, WordPieceTokenizer } from "./word-piece.ts";

@@ -3,12 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Backend, Engine } from "../../src/engine/index.ts";
 import { type LanguageModel, llama, llamaConfiguration } from "../../src/models/index.ts";
-import {
-  type Tokenizer,
-  tokenizerConfigJson,
-  toTokenizerJson,
-  trainBytePairEncoding,
-} from "../../src/tokenizer/index.ts";
+import { type Tokenizer, tokenizerConfigJson, trainBytePairEncoding } from "../../src/tokenizer/index.ts";
 import { writeModel } from "../../src/training/index.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -47,7 +42,7 @@ export async function writeLlama(
   const model = llama.create(engine, configuration);
   model.arena.initialize(5);
   await writeModel(folder, model as LanguageModel, {
-    "tokenizer.json": toTokenizerJson(tokenizer),
+    "tokenizer.json": tokenizer.toJson(),
     "tokenizer_config.json": tokenizerConfigJson(tokenizer, configuration.context),
   });
   return { model: model as LanguageModel, engine, tokenizer };

@@ -8,9 +8,9 @@ import { TilthError } from "../../src/foundation/index.ts";
 import {
   type PatternName,
   parseTokenizerJson,
+  patternNames,
   piecesOf,
   type Tokenizer,
-  toTokenizerJson,
   trainBytePairEncoding,
 } from "../../src/tokenizer/index.ts";
 
@@ -21,7 +21,7 @@ const texts = ["README.md", "package.json", "src/types.d.ts"].map((name) =>
 const train = (pattern: PatternName, vocabularySize = 700) =>
   trainBytePairEncoding(texts, { vocabularySize, specialTokens: ["<|endoftext|>"], pattern });
 
-describe.each<PatternName>(["gpt2", "cl100k"])("a tokenizer with the pattern of %s", (pattern) => {
+describe.each<PatternName>([...patternNames])("a tokenizer with the pattern of %s", (pattern) => {
   let tokenizer: Tokenizer;
 
   beforeAll(async () => {
@@ -30,7 +30,7 @@ describe.each<PatternName>(["gpt2", "cl100k"])("a tokenizer with the pattern of 
 
   it("has the vocabulary asked for and is the same every time", async () => {
     expect(tokenizer.vocabularySize).toBe(700);
-    expect(toTokenizerJson(await train(pattern))).toBe(toTokenizerJson(tokenizer));
+    expect((await train(pattern)).toJson()).toBe(tokenizer.toJson());
   });
 
   it("gives any text back", () => {
@@ -60,9 +60,9 @@ describe.each<PatternName>(["gpt2", "cl100k"])("a tokenizer with the pattern of 
   });
 
   it("survives its tokenizer.json unchanged", () => {
-    const again = parseTokenizerJson(toTokenizerJson(tokenizer));
+    const again = parseTokenizerJson(tokenizer.toJson());
     for (const text of texts) expect(again.encode(text)).toEqual(tokenizer.encode(text));
-    expect(toTokenizerJson(again)).toBe(toTokenizerJson(tokenizer));
+    expect(again.toJson()).toBe(tokenizer.toJson());
   });
 
   it("encodes as Hugging Face's tokenizers does", (context) => {
@@ -81,7 +81,7 @@ describe.each<PatternName>(["gpt2", "cl100k"])("a tokenizer with the pattern of 
         "１２３ 4567 ½",
         "  a\t\tb \r\n\n c  ",
       ];
-      writeFileSync(join(folder, "tokenizer.json"), toTokenizerJson(tokenizer));
+      writeFileSync(join(folder, "tokenizer.json"), tokenizer.toJson());
       writeFileSync(join(folder, "samples.json"), JSON.stringify(samples));
       const program = [
         "import json,sys,tokenizers",
@@ -114,8 +114,8 @@ describe("a damaged tokenizer.json", () => {
     ["cut short", (json: string) => json.slice(0, 500), /not valid JSON/],
     [
       "an unknown normalizer",
-      (json: string) => json.replace('"normalizer": null', '"normalizer": {"type":"NFC"}'),
-      /normalizer/,
+      (json: string) => json.replace('"normalizer": null', '"normalizer": {"type":"Strange"}'),
+      /normalizer/i,
     ],
     [
       "a merge of unknown tokens",
@@ -124,7 +124,7 @@ describe("a damaged tokenizer.json", () => {
     ],
     ["a hole in the ids", (json: string) => json.replace(/: 699\b/, ": 705"), /no token has the id 699/],
   ])("is refused: %s", async (_what, damage, message) => {
-    const json = damage(toTokenizerJson(await train("gpt2")));
+    const json = damage((await train("gpt2")).toJson());
     expect(() => parseTokenizerJson(json)).toThrow(message);
     expect(() => parseTokenizerJson(json)).toThrow(TilthError);
   });

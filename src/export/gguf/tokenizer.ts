@@ -1,10 +1,17 @@
 /** A byte-level BPE tokenizer and its chat template as GGUF metadata. */
 import type { GgufValue } from "../../formats/index.ts";
-import { type PatternName, type Tokenizer, toTokenizerJson } from "../../tokenizer/index.ts";
+import { TilthError } from "../../foundation/index.ts";
+import { BytePairTokenizer, type PatternName, type Tokenizer } from "../../tokenizer/index.ts";
 import { text, uint32 } from "./description.ts";
 
 /** llama.cpp's names for how text is cut; its llama-bpe differs from cl100k only in spaces that end a text. */
-const preTokenizers: Record<PatternName, string> = { gpt2: "gpt-2", cl100k: "llama-bpe" };
+const preTokenizers: Record<PatternName, string> = {
+  gpt2: "gpt-2",
+  cl100k: "llama-bpe",
+  llama3: "llama-bpe",
+  qwen2: "qwen2",
+  o200k: "gpt-4o",
+};
 
 const tokenType = { normal: 1, control: 3, unused: 5 } as const;
 
@@ -25,6 +32,9 @@ export function tokenizerMetadata(
   vocabularySize: number,
   settings: TokenizerSettings,
 ): Record<string, GgufValue> {
+  if (!(tokenizer instanceof BytePairTokenizer)) {
+    throw new TilthError("the tokenizer is no byte-level BPE, the only kind that is written as GGUF");
+  }
   const { pattern, specialTokens, merges } = tokenizer.definition;
   const names = tokenNames(tokenizer);
   const types: number[] = names.map(() => tokenType.normal);
@@ -55,7 +65,7 @@ export function tokenizerMetadata(
 
 /** Tokens by id as `tokenizer.json` spells them. */
 function tokenNames(tokenizer: Tokenizer): string[] {
-  const { model, added_tokens: added } = JSON.parse(toTokenizerJson(tokenizer)) as {
+  const { model, added_tokens: added } = JSON.parse(tokenizer.toJson()) as {
     model: { vocab: Record<string, number> };
     added_tokens: { id: number; content: string }[];
   };

@@ -160,6 +160,21 @@ export class Engine implements OpContext {
     this.walkBack(0, gradients, losses);
   }
 
+  /**
+   * As `backward`, for a tape that ends in variables whose gradients are known already: the loss was computed elsewhere
+   * from their values (gradient caching).
+   */
+  backwardFrom(ends: readonly { readonly variable: Variable; readonly gradient: Tensor }[]): void {
+    const gradients = new Map<Variable, Tensor>();
+    for (const { variable, gradient } of ends) {
+      // A copy that the walk may free or write into.
+      const own = this.allocate(gradient.shape);
+      this.backend.kernels.copy(own, gradient);
+      gradients.set(variable, own);
+    }
+    this.walkBack(0, gradients, []);
+  }
+
   /** Takes the tape back to its first `length` entries. */
   private walkBack(length: number, gradients: Map<Variable, Tensor>, losses: readonly Variable[]): void {
     while (this.tape.length > length) {

@@ -1,7 +1,10 @@
 /** The architectures: one file each, one line here. */
 import { nearest, TilthError } from "../foundation/index.ts";
+import { clip } from "./clip.ts";
+import type { ImageTextArchitecture } from "./image-text.ts";
 import { llama } from "./llama.ts";
 import type { Architecture } from "./model.ts";
+import { siglip } from "./siglip.ts";
 
 const architectures: Readonly<Record<string, Architecture<unknown>>> = {
   llama: llama as Architecture<unknown>,
@@ -38,5 +41,31 @@ export function architectureOfHuggingFace(config: Readonly<Record<string, unknow
   return found;
 }
 
+const imageTextArchitectures: Readonly<Record<string, ImageTextArchitecture<unknown>>> = {
+  clip: clip as unknown as ImageTextArchitecture<unknown>,
+  siglip: siglip as unknown as ImageTextArchitecture<unknown>,
+};
+
+/** The names that a configuration's `model.architecture` takes for the contrastive objective. */
+export const imageTextArchitectureNames: readonly string[] = Object.keys(imageTextArchitectures);
+
+/** The two-tower architecture of that name, or undefined. */
+export function imageTextArchitectureNamed(name: string): ImageTextArchitecture<unknown> | undefined {
+  return imageTextArchitectures[name];
+}
+
+/** The two-tower architecture that a Hugging Face `config.json` names, or undefined. */
+export function imageTextArchitectureOf(
+  config: Readonly<Record<string, unknown>>,
+): ImageTextArchitecture<unknown> | undefined {
+  return Object.values(imageTextArchitectures).find(({ name }) => name === config.model_type);
+}
+
+export { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
+export type { ImageBatch } from "./encoder.ts";
+export * from "./image-text.ts";
 export { type LlamaConfiguration, llama, llamaConfiguration } from "./llama.ts";
 export * from "./model.ts";
+export { fromOpenClip, openClipWeights } from "./open-clip.ts";
+export { type SiglipConfiguration, siglip, siglipConfiguration } from "./siglip.ts";
+export { type VitConfiguration, VitModel, vit, vitConfiguration } from "./vit.ts";

@@ -49,6 +49,8 @@ export interface WeightMapping {
   readonly shape: readonly number[];
   readonly parameter: string;
   readonly rowStart: number;
+  /** The file holds the parameter's transpose: `shape` is that of the file. */
+  readonly transposed?: boolean;
 }
 
 /** An architecture: configuration, parameters, forward and the names that Hugging Face gives them. */
@@ -92,7 +94,16 @@ export function mappedTensor(arena: ParameterArena, mapping: WeightMapping): Ten
   return {
     ...tensor,
     offset: tensor.offset + mapping.rowStart * width,
-    shape: mapping.shape,
-    rowStride: mapping.shape[mapping.shape.length - 1],
+    shape: mapping.transposed ? [...mapping.shape].reverse() : mapping.shape,
+    rowStride: mapping.shape.at(mapping.transposed ? 0 : -1) ?? 1,
   };
+}
+
+/** The transpose of a matrix given row by row. */
+export function transposed(data: Float32Array, [rowCount, width]: readonly number[]): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let row = 0; row < rowCount; row++) {
+    for (let column = 0; column < width; column++) out[column * rowCount + row] = data[row * width + column];
+  }
+  return out;
 }

@@ -7,4 +7,11 @@ export const objectives = { "next-token": nextTokenLoss } as const;
 /** An objective's name. */
 export type ObjectiveName = keyof typeof objectives;
 
+export {
+  contrastiveLossOf,
+  contrastiveStep,
+  type Embeddings,
+  embedPairs,
+  type PairBatch,
+} from "./contrastive.ts";
 export { type NextTokenBatch, nextTokenLoss } from "./next-token.ts";

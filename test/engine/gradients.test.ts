@@ -3,10 +3,12 @@ import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
 import {
   activation,
   add,
+  addIntoRows,
   addRows,
   attention,
   contrastiveLoss,
   createBackend,
+  crossAttention,
   dropout,
   Engine,
   embedding,
@@ -241,6 +243,23 @@ const cases: Record<string, Case> = {
       );
       const x = engine.run(patchEmbedding, { weight }, { pixels, patch: 4, leading: 1 }).out;
       return close(engine, engine.run(addRows, { x, table: positions }, {}).out, head);
+    },
+  },
+  "a vector in some rows of a table": {
+    ops: ["addIntoRows", "headCrossEntropy"],
+    shapes: { table: [7, 9], added: [9], head: [classes, 9] },
+    loss: (engine, { table, added, head }) =>
+      close(engine, engine.run(addIntoRows, { x: table, added }, { start: 2, count: 3 }).out, head),
+  },
+  "attention of queries over other rows": {
+    ops: ["crossAttention", "headCrossEntropy"],
+    shapes: { query: [3 * 2, 8], keyValue: [3 * 5, 16], head: [classes, 8] },
+    loss(engine, { query, keyValue, head }) {
+      const shape = {
+        ...{ sequences: 3, queryLength: 2, keyLength: 5, heads: 2, keyValueHeads: 2, headSize: 4 },
+        ...{ scale: 0.5, causal: false },
+      };
+      return close(engine, engine.run(crossAttention, { query, keyValue }, { shape }).out, head);
     },
   },
   "the symmetric contrastive loss of unit embeddings": {

@@ -1,9 +1,11 @@
 /** The ops: one file each, one line here. Tests and docs find them in this registry. */
 import { activation } from "./activation.ts";
 import { add } from "./add.ts";
+import { addIntoRows } from "./add-into-rows.ts";
 import { addRows } from "./add-rows.ts";
 import { attention } from "./attention.ts";
 import { contrastiveLoss, sigmoidContrastiveLoss } from "./contrastive-loss.ts";
+import { crossAttention } from "./cross-attention.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
 import { gatherRows } from "./gather-rows.ts";
@@ -26,14 +28,17 @@ export const ops = {
   ...{ rmsNorm, residualRmsNorm, layerNorm, residualLayerNorm, headNorm, l2Normalize },
   ...{ rope, attention, swiglu, activation, meanRows },
   ...{ headCrossEntropy, headCrossEntropyWithBias, contrastiveLoss, sigmoidContrastiveLoss },
+  ...{ addIntoRows, crossAttention },
 } as const;
 
 export {
   activation,
   add,
+  addIntoRows,
   addRows,
   attention,
   contrastiveLoss,
+  crossAttention,
   dropout,
   embedding,
   gatherRows,

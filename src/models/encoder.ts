@@ -1,0 +1,253 @@
+/**
+ * The pre-norm transformer block of ViT, CLIP and SigLIP, with biases everywhere: parameters, forward, names. Query, key and
+ * value are stored as one matrix, whose row blocks are Hugging Face's separate tensors.
+ */
+import {
+  type ActivationKind,
+  activation,
+  add,
+  addIntoRows,
+  addRows,
+  attention,
+  type Engine,
+  layerNorm,
+  linearWithBias,
+  type Parameter,
+  type ParameterArena,
+  type ParameterSpecification,
+  patchEmbedding,
+  residualLayerNorm,
+  type Tensor,
+  tensorOver,
+  type Variable,
+} from "../engine/index.ts";
+import type { WeightMapping } from "./model.ts";
+
+/** Sizes of a tower. */
+export interface EncoderSizes {
+  readonly width: number;
+  readonly layers: number;
+  readonly attentionHeads: number;
+  readonly mlpWidth: number;
+  readonly normEpsilon: number;
+  readonly activation: ActivationKind;
+}
+
+/** A matrix or vector that starts with the given standard deviation; 0: zeros. */
+export function normalParameter(
+  name: string,
+  shape: readonly number[],
+  standardDeviation: number,
+  hiddenRows?: readonly number[],
+): ParameterSpecification {
+  const initialization =
+    standardDeviation === 0 ? { kind: "constant" as const, value: 0 } : { kind: "normal" as const, standardDeviation };
+  return { name, shape, initialization, decay: shape.length > 1, ...(hiddenRows === undefined ? {} : { hiddenRows }) };
+}
+
+/** The weight and the bias of a layer norm. */
+export function normParameters(name: string, width: number): ParameterSpecification[] {
+  return [
+    { name: `${name}.weight`, shape: [width], initialization: { kind: "constant", value: 1 }, decay: false },
+    normalParameter(`${name}.bias`, [width], 0),
+  ];
+}
+
+/** The weight and the bias of a linear layer. */
+export function linearParameters(
+  name: string,
+  outputs: number,
+  inputs: number,
+  deviation: number,
+  hiddenRows: readonly number[] = [outputs],
+): ParameterSpecification[] {
+  return [
+    normalParameter(`${name}.weight`, [outputs, inputs], deviation, hiddenRows),
+    normalParameter(`${name}.bias`, [outputs], 0),
+  ];
+}
+
+/** Parameters of all blocks, starting as OpenAI's CLIP does: by width, residual projections smaller with depth. */
+export function encoderParameters(prefix: string, { width, layers, mlpWidth }: EncoderSizes): ParameterSpecification[] {
+  const deviation = width ** -0.5;
+  const residual = deviation / Math.sqrt(2 * layers);
+  return Array.from({ length: layers }, (_, index) => {
+    const name = `${prefix}.layers.${index}`;
+    return [
+      ...normParameters(`${name}.attentionNorm`, width),
+      ...linearParameters(`${name}.queryKeyValue`, 3 * width, width, deviation, [width, width, width]),
+      ...linearParameters(`${name}.attentionOutput`, width, width, residual),
+      ...normParameters(`${name}.mlpNorm`, width),
+      ...linearParameters(`${name}.up`, mlpWidth, width, (2 * width) ** -0.5),
+      ...linearParameters(`${name}.down`, width, mlpWidth, residual),
+    ];
+  }).flat();
+}
+
+/** The parameters `<name>.weight` and `<name>.bias`. */
+export function weightAndBias(arena: ParameterArena, name: string): { weight: Parameter; bias: Parameter } {
+  return { weight: arena.get(`${name}.weight`), bias: arena.get(`${name}.bias`) };
+}
+
+/** Rows (or, of a vector, elements) [start, start + count) of a parameter, with their share of its gradient. */
+export function rowsOfParameter({ tensor, parameterGradient }: Parameter, start: number, count: number): Variable {
+  const part = (whole: Tensor) => {
+    const [rowCount, width = 1] = whole.shape;
+    if (start + count > rowCount)
+      throw new RangeError(`rows ${start}–${start + count} of a parameter [${whole.shape}]`);
+    const shape = whole.shape.length === 1 ? [count] : [count, width];
+    return tensorOver(whole.storage, shape, whole.type, whole.offset + start * width);
+  };
+  return { tensor: part(tensor), requiresGradient: true, parameterGradient: part(parameterGradient) };
+}
+
+/** What the blocks make of x: [sequences · length, width]; the stream before any last norm. */
+export function runEncoder(
+  engine: Engine,
+  arena: ParameterArena,
+  prefix: string,
+  sizes: EncoderSizes,
+  x: Variable,
+  { sequences, length, causal }: { sequences: number; length: number; causal: boolean },
+): Variable {
+  const { width, attentionHeads: heads, normEpsilon: epsilon, activation: kind } = sizes;
+  const headSize = width / heads;
+  const shape = {
+    ...{ sequences, queryLength: length, keyLength: length, heads, keyValueHeads: heads, headSize },
+    ...{ scale: 1 / Math.sqrt(headSize), causal },
+  };
+  const addAndNorm = (stream: Variable, delta: Variable | undefined, name: string) => {
+    const norm = weightAndBias(arena, name);
+    return delta === undefined
+      ? { sum: stream, out: engine.run(layerNorm, { x: stream, ...norm }, { epsilon }).out }
+      : engine.run(residualLayerNorm, { x: stream, delta, ...norm }, { epsilon });
+  };
+  const linear = (input: Variable, name: string) =>
+    engine.run(linearWithBias, { x: input, ...weightAndBias(arena, name) }, {}).out;
+
+  let stream = x;
+  let delta: Variable | undefined;
+  for (let index = 0; index < sizes.layers; index++) {
+    const name = `${prefix}.layers.${index}`;
+    const first = addAndNorm(stream, delta, `${name}.attentionNorm`);
+    // The first norm stays outside: it writes its sum over the delta that came before.
+    const after = engine.checkpoint(() => {
+      const packed = linear(first.out, `${name}.queryKeyValue`);
+      const mixed = linear(engine.run(attention, { packed }, { shape }).out, `${name}.attentionOutput`);
+      const second = addAndNorm(first.sum, mixed, `${name}.mlpNorm`);
+      const activated = engine.run(activation, { x: linear(second.out, `${name}.up`) }, { kind }).out;
+      return { delta: linear(activated, `${name}.down`), stream: second.sum };
+    });
+    ({ delta, stream } = after);
+  }
+  return delta === undefined ? stream : engine.run(add, { a: delta, b: stream }, {}).out;
+}
+
+/** Images, [images, channels, size, size]. */
+export interface ImageBatch {
+  readonly images: number;
+  readonly pixels: Tensor;
+}
+
+/** Patches with their positions, after a class token where there is one: [images · tokens, width]. */
+export function embedPatches(
+  engine: Engine,
+  { pixels }: ImageBatch,
+  patch: number,
+  parameters: { weight: Parameter; positions: Parameter; classToken?: Parameter; bias?: Parameter },
+): Variable {
+  const leading = parameters.classToken === undefined ? 0 : 1;
+  const patches = parameters.positions.tensor.shape[0] - leading;
+  let table: Variable = parameters.positions;
+  const { classToken, bias } = parameters;
+  if (classToken) table = engine.run(addIntoRows, { x: table, added: classToken }, { start: 0, count: 1 }).out;
+  if (bias) table = engine.run(addIntoRows, { x: table, added: bias }, { start: leading, count: patches }).out;
+  const x = engine.run(patchEmbedding, { weight: parameters.weight }, { pixels, patch, leading }).out;
+  return engine.run(addRows, { x, table }, {}).out;
+}
+
+/** Hugging Face's names within a block; `packed` where query, key and value are one tensor there too. */
+export interface BlockNames {
+  readonly attentionNorm: string;
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+  readonly attentionOutput: string;
+  readonly mlpNorm: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+/** A whole parameter, or rows of it, under another name. */
+export function mapped(name: string, parameter: string, shape: readonly number[], rowStart = 0): WeightMapping {
+  return { name, parameter, shape, rowStart };
+}
+
+/** Weight and bias of a layer norm, or of a linear layer of [outputs, inputs] (rows from `rowStart` of ours). */
+export function mappedPair(
+  name: string,
+  parameter: string,
+  outputs: number,
+  inputs?: number,
+  rowStart = 0,
+): WeightMapping[] {
+  const shape = inputs === undefined ? [outputs] : [outputs, inputs];
+  return [
+    mapped(`${name}.weight`, `${parameter}.weight`, shape, rowStart),
+    mapped(`${name}.bias`, `${parameter}.bias`, [outputs], rowStart),
+  ];
+}
+
+/** All blocks' tensors as a transformers file names them. */
+export function encoderWeights(
+  prefix: string,
+  theirPrefix: string,
+  { width, layers, mlpWidth }: EncoderSizes,
+  names: BlockNames,
+): WeightMapping[] {
+  return Array.from({ length: layers }, (_, index) => {
+    const [ours, theirs] = [`${prefix}.layers.${index}`, `${theirPrefix}.${index}`];
+    return [
+      ...mappedPair(`${theirs}.${names.attentionNorm}`, `${ours}.attentionNorm`, width),
+      ...mappedPair(`${theirs}.${names.query}`, `${ours}.queryKeyValue`, width, width),
+      ...mappedPair(`${theirs}.${names.key}`, `${ours}.queryKeyValue`, width, width, width),
+      ...mappedPair(`${theirs}.${names.value}`, `${ours}.queryKeyValue`, width, width, 2 * width),
+      ...mappedPair(`${theirs}.${names.attentionOutput}`, `${ours}.attentionOutput`, width, width),
+      ...mappedPair(`${theirs}.${names.mlpNorm}`, `${ours}.mlpNorm`, width),
+      ...mappedPair(`${theirs}.${names.up}`, `${ours}.up`, mlpWidth, width),
+      ...mappedPair(`${theirs}.${names.down}`, `${ours}.down`, width, mlpWidth),
+    ];
+  }).flat();
+}
+
+/** The names of CLIP's and SigLIP's blocks in transformers. */
+export const clipBlockNames: BlockNames = {
+  attentionNorm: "layer_norm1",
+  query: "self_attn.q_proj",
+  key: "self_attn.k_proj",
+  value: "self_attn.v_proj",
+  attentionOutput: "self_attn.out_proj",
+  mlpNorm: "layer_norm2",
+  up: "mlp.fc1",
+  down: "mlp.fc2",
+};
+
+const theirActivations: Readonly<Record<string, ActivationKind>> = {
+  gelu: "gelu",
+  gelu_new: "gelu-tanh",
+  gelu_pytorch_tanh: "gelu-tanh",
+  quick_gelu: "quick-gelu",
+};
+
+/** The names of activations that transformers' configurations may hold. */
+export const activationNames = Object.keys(theirActivations) as [string, ...string[]];
+
+/** Tilth's name of an activation of `activationNames`. */
+export function activationFrom(name: string): ActivationKind {
+  return theirActivations[name];
+}
+
+/** transformers' name of an activation. */
+export function activationTo(kind: ActivationKind): string {
+  return { gelu: "gelu", "gelu-tanh": "gelu_pytorch_tanh", "quick-gelu": "quick_gelu", tanh: "tanh" }[kind];
+}

@@ -1,0 +1,134 @@
+import { contrastiveLoss, type Engine, sigmoidContrastiveLoss, type Tensor, type Variable } from "../engine/index.ts";
+import type { ImageTextModel, TextBatch } from "../models/index.ts";
+
+/** Images and their texts, in the same order. */
+export interface PairBatch {
+  readonly pairs: number;
+  /** [pairs, 3, size, size], normalised. */
+  readonly pixels: Float32Array;
+  readonly imageSize: number;
+  readonly texts: TextBatch;
+}
+
+/** Embeddings of unit length on the host: [pairs, width] each. */
+export interface Embeddings {
+  readonly images: Float32Array;
+  readonly texts: Float32Array;
+  readonly width: number;
+}
+
+/**
+ * Adds the gradients of the batch's contrastive loss to the model's and returns the loss: CLIP's symmetric InfoNCE, or
+ * SigLIP's sigmoid loss where the model has a logit bias. With fewer `microBatchPairs` than pairs the towers run on that
+ * many at a time, twice (gradient caching, Gao et al. 2021): the embeddings first, then, once the loss over the whole batch
+ * has told their gradients, the backward pass. The gradients are those of the whole batch.
+ */
+export async function contrastiveStep(
+  engine: Engine,
+  model: ImageTextModel,
+  batch: PairBatch,
+  microBatchPairs: number,
+): Promise<number> {
+  if (microBatchPairs >= batch.pairs) {
+    return engine.scope({ record: true }, () => {
+      const loss = lossOf(engine, model, embed(engine, model, batch));
+      engine.backward(loss);
+      return engine.scalar(loss);
+    });
+  }
+  const whole = await embedPairs(engine, model, batch, microBatchPairs);
+  const { loss, gradients } = await gradientsOfEmbeddings(engine, model, whole);
+  for (let start = 0; start < batch.pairs; start += microBatchPairs) {
+    const part = partOf(batch, start, microBatchPairs);
+    await engine.scope({ record: true }, () => {
+      const towers = embed(engine, model, part);
+      const gradient = (data: Float32Array) =>
+        engine.constant(data.slice(start * whole.width, (start + part.pairs) * whole.width), [part.pairs, whole.width]);
+      engine.backwardFrom([
+        { variable: towers.images, gradient: gradient(gradients.images) },
+        { variable: towers.texts, gradient: gradient(gradients.texts) },
+      ]);
+    });
+  }
+  return loss;
+}
+
+/** The embeddings of all pairs, `microBatchPairs` at a time. */
+export async function embedPairs(
+  engine: Engine,
+  model: ImageTextModel,
+  batch: PairBatch,
+  microBatchPairs: number,
+): Promise<Embeddings> {
+  const { embeddingWidth: width } = model.architecture.dimensions(model.configuration);
+  const [images, texts] = [new Float32Array(batch.pairs * width), new Float32Array(batch.pairs * width)];
+  for (let start = 0; start < batch.pairs; start += microBatchPairs) {
+    const part = partOf(batch, start, microBatchPairs);
+    await engine.scope({ record: false }, async () => {
+      const towers = embed(engine, model, part);
+      images.set(await engine.backend.read(towers.images.tensor), start * width);
+      texts.set(await engine.backend.read(towers.texts.tensor), start * width);
+    });
+  }
+  return { images, texts, width };
+}
+
+/** The loss over embeddings that are there already. */
+export function contrastiveLossOf(engine: Engine, model: ImageTextModel, embeddings: Embeddings): Promise<number> {
+  const { images, texts, width } = embeddings;
+  return engine.scope({ record: false }, () => {
+    const [left, right] = [images, texts].map((data) => engine.input(data, [data.length / width, width]));
+    return engine.scalar(lossOf(engine, model, { images: left, texts: right }));
+  });
+}
+
+/** Gradients of the loss along the embeddings; those of temperature and bias are added to the model's. */
+function gradientsOfEmbeddings(engine: Engine, model: ImageTextModel, { images, texts, width }: Embeddings) {
+  return engine.scope({ record: true }, async () => {
+    const end = (data: Float32Array): Variable & { readonly parameterGradient: Tensor } => {
+      const shape = [data.length / width, width];
+      return {
+        tensor: engine.constant(data, shape),
+        requiresGradient: true,
+        parameterGradient: engine.constant(new Float32Array(data.length), shape),
+      };
+    };
+    const towers = { images: end(images), texts: end(texts) };
+    const loss = lossOf(engine, model, towers);
+    engine.backward(loss);
+    const { backend } = engine;
+    const gradients = {
+      images: await backend.read(towers.images.parameterGradient),
+      texts: await backend.read(towers.texts.parameterGradient),
+    };
+    return { loss: await engine.scalar(loss), gradients };
+  });
+}
+
+function embed(engine: Engine, model: ImageTextModel, { pairs, pixels, imageSize, texts }: PairBatch) {
+  const images = { images: pairs, pixels: engine.constant(pixels, [pairs, 3, imageSize, imageSize]) };
+  return { images: model.embedImages(engine, images), texts: model.embedTexts(engine, texts) };
+}
+
+function lossOf(engine: Engine, model: ImageTextModel, towers: { images: Variable; texts: Variable }): Variable {
+  const { logitScale, logitBias } = model;
+  return logitBias === undefined
+    ? engine.run(contrastiveLoss, { ...towers, logitScale }, {}).loss
+    : engine.run(sigmoidContrastiveLoss, { ...towers, logitScale, logitBias }, {}).loss;
+}
+
+/** Pairs [start, start + count) or to the end. */
+function partOf({ pairs, pixels, imageSize, texts }: PairBatch, start: number, count: number): PairBatch {
+  const end = Math.min(pairs, start + count);
+  const size = pixels.length / pairs;
+  return {
+    pairs: end - start,
+    pixels: pixels.subarray(start * size, end * size),
+    imageSize,
+    texts: {
+      sequences: end - start,
+      length: texts.length,
+      tokens: texts.tokens.subarray(start * texts.length, end * texts.length),
+    },
+  };
+}

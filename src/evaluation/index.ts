@@ -1,5 +1,6 @@
 /** What a checkpoint can do: likelihood of held-out text, and the baselines beside it. */
 export * from "./baselines/index.ts";
 export { evaluateLikelihood, type LikelihoodResult, type WindowOptions } from "./bits-per-byte.ts";
+export * from "./image-text/index.ts";
 export * from "./statistics/index.ts";
 export * from "./tasks/index.ts";

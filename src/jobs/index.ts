@@ -1,5 +1,6 @@
 /** Work off the main thread: each job in a file of its own, run by `runJob`. */
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
+export { type EvaluatePairsInput, type EvaluatePairsOutput, evaluatePairsJob } from "./evaluate-pairs.ts";
 export { type EvaluateTaskInput, evaluateTaskJob } from "./evaluate-task.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
@@ -20,3 +21,11 @@ export { placesOf, type RunDescription, readRunDescription } from "./run-folder.
 export { runJob } from "./run-job.ts";
 export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";
+export {
+  type PairSummary,
+  readPairsFile,
+  type TrainPairsEvent,
+  type TrainPairsInput,
+  type TrainPairsOutput,
+  trainPairsJob,
+} from "./train-pairs.ts";

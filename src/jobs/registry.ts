@@ -1,5 +1,6 @@
 /** The jobs: one file each, one line here. */
 import { evaluateJob } from "./evaluate.ts";
+import { evaluatePairsJob } from "./evaluate-pairs.ts";
 import { evaluateTaskJob } from "./evaluate-task.ts";
 import { exportJob } from "./export.ts";
 import { generateJob } from "./generate.ts";
@@ -8,14 +9,17 @@ import { measureJob } from "./measure.ts";
 import { measureLevelsJob } from "./measure-levels.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
+import { trainPairsJob } from "./train-pairs.ts";
 
 const jobs = [
   tokenizeJob,
   measureJob,
   measureLevelsJob,
   trainJob,
+  trainPairsJob,
   evaluateJob,
   evaluateTaskJob,
+  evaluatePairsJob,
   generateJob,
   exportJob,
 ] as const;

@@ -305,6 +305,7 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
       parameters: parameters(configuration).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       embeddingWidth,
       imageSize: vision.imageSize,
+      imageTokens: patchesOf(configuration) + 1,
       text: { context, vocabularySize, endOfText, padToContext: false },
       trainingFlopsPerPair: (textLength) =>
         images +

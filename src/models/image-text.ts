@@ -43,6 +43,8 @@ export interface ImageTextDimensions {
   readonly parameters: number;
   readonly embeddingWidth: number;
   readonly imageSize: number;
+  /** Tokens of an image. */
+  readonly imageTokens: number;
   readonly text: TextForm;
   /** Forward and backward FLOPs of a pair whose text has that many tokens: 6 · parameters · tokens + attention, tower by tower. */
   trainingFlopsPerPair(textLength: number): number;

@@ -339,6 +339,7 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
       parameters: parameters(configuration).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       embeddingWidth: width,
       imageSize: vision.imageSize,
+      imageTokens: patchesOf(configuration),
       text: { context, vocabularySize, endOfText, padToContext: true },
       trainingFlopsPerPair: (textLength) =>
         images +

@@ -15,3 +15,4 @@ export {
   type PairBatch,
 } from "./contrastive.ts";
 export { type NextTokenBatch, nextTokenLoss } from "./next-token.ts";
+export { type RecallResult, retrieval } from "./retrieval.ts";

@@ -8,9 +8,9 @@ import { z } from "zod";
 import { elementCount, type Tensor } from "../engine/index.ts";
 import { readSafetensors, type SafetensorsEntry, writeSafetensors } from "../formats/index.ts";
 import { hashFile, publishFolder, removeLeftovers, TilthError, writeFileAtomically } from "../foundation/index.ts";
-import { type LanguageModel, mappedTensor } from "../models/index.ts";
+import { mappedTensor } from "../models/index.ts";
 import { loadWeights } from "./huggingface-folder.ts";
-import type { Trainer } from "./trainer.ts";
+import type { StoredModel, Trainable } from "./trainable.ts";
 
 const stateSchema = z.strictObject({
   step: z.number().int().nonnegative(),
@@ -21,6 +21,9 @@ const stateSchema = z.strictObject({
 /** What else goes into a checkpoint's folder: name relative to it, and content. */
 export type CheckpointFiles = Readonly<Record<string, string | Uint8Array>>;
 
+/** What of a trainer a checkpoint holds. */
+export type TrainingState = Pick<Trainable<never>, "engine" | "model" | "optimizer" | "step">;
+
 /** Where checkpoints of a run are. */
 export function checkpointsFolder(runFolder: string): string {
   return join(runFolder, "checkpoints");
@@ -29,7 +32,7 @@ export function checkpointsFolder(runFolder: string): string {
 /** Writes the trainer's state as checkpoint `step-N`, moves `latest` to it and removes checkpoints beyond `keep`. */
 export async function saveCheckpoint(
   runFolder: string,
-  trainer: Trainer,
+  trainer: TrainingState,
   options: { configurationHash: string; files: CheckpointFiles; keep: number },
 ): Promise<string> {
   const folder = checkpointsFolder(runFolder);
@@ -54,7 +57,7 @@ export async function saveCheckpoint(
 }
 
 /** Writes weights, configuration and `files` of a model as a Hugging Face folder (which must exist or be creatable). */
-export async function writeModel(folder: string, model: LanguageModel, files: CheckpointFiles): Promise<void> {
+export async function writeModel(folder: string, model: StoredModel, files: CheckpointFiles): Promise<void> {
   const { architecture, arena, configuration } = model;
   const entries: SafetensorsEntry[] = [];
   for (const mapping of architecture.weights(configuration)) {
@@ -67,7 +70,7 @@ export async function writeModel(folder: string, model: LanguageModel, files: Ch
 }
 
 async function entryOf(
-  backend: LanguageModel["arena"]["backend"],
+  backend: StoredModel["arena"]["backend"],
   name: string,
   tensor: Tensor,
 ): Promise<SafetensorsEntry> {
@@ -75,7 +78,11 @@ async function entryOf(
 }
 
 /** Restores a trainer from a checkpoint of the same configuration, bit for bit. */
-export async function restoreCheckpoint(path: string, trainer: Trainer, configurationHash: string): Promise<void> {
+export async function restoreCheckpoint(
+  path: string,
+  trainer: TrainingState,
+  configurationHash: string,
+): Promise<void> {
   const state = parseState(path);
   if (state.configurationHash !== configurationHash) {
     throw new TilthError(`${path} was trained with another configuration; resuming would not continue the same run`, {

@@ -3,7 +3,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readSafetensorsFolder, type WeightsFolder } from "../formats/index.ts";
 import { messageOf, TilthError } from "../foundation/index.ts";
-import { type Architecture, architectureOfHuggingFace, type LanguageModel, mappedTensor } from "../models/index.ts";
+import {
+  architectureOfHuggingFace,
+  type ImageTextArchitecture,
+  imageTextArchitectureNames,
+  imageTextArchitectureOf,
+  mappedTensor,
+  transposed,
+} from "../models/index.ts";
+import type { StoredModel } from "./trainable.ts";
 
 /** The fields of a folder's `config.json`. Throws TilthError where it is missing or no JSON object. */
 export function readHuggingFaceConfiguration(folder: string): Readonly<Record<string, unknown>> {
@@ -32,13 +40,32 @@ export function readModelConfiguration(folder: string) {
   return { architecture, configuration: architecture.fromHuggingFace(fields) };
 }
 
+/** As `readModelConfiguration`, for a model with an image and a text tower. */
+export function readImageTextConfiguration(folder: string): {
+  architecture: ImageTextArchitecture<unknown>;
+  configuration: unknown;
+} {
+  const fields = readHuggingFaceConfiguration(folder);
+  const architecture = imageTextArchitectureOf(fields);
+  if (architecture === undefined) {
+    const type = String(fields.model_type);
+    throw new TilthError(`${folder} holds no model of images and texts: its model_type is "${type}"`, {
+      remedy: `Give a checkpoint of ${imageTextArchitectureNames.join(" or ")}.`,
+    });
+  }
+  return { architecture, configuration: architecture.fromHuggingFace(fields) };
+}
+
+/** What some writers store beside the weights, and what follows from the configuration. */
+const ignoredNames = /rotary_emb\.inv_freq$|embeddings\.position_ids$/;
+
 /**
  * Opens the weights of a folder. Throws TilthError naming the tensor that is missing, unknown to the architecture, of
  * another shape, or of a type that is no float.
  */
 export function openModelWeights(
   folder: string,
-  architecture: Architecture<unknown>,
+  architecture: StoredModel["architecture"],
   configuration: unknown,
 ): WeightsFolder {
   const weights = readSafetensorsFolder(folder);
@@ -59,7 +86,7 @@ export function openModelWeights(
       }
     }
     for (const name of weights.names) {
-      if (expected.has(name) || name.endsWith("rotary_emb.inv_freq")) continue;
+      if (expected.has(name) || ignoredNames.test(name)) continue;
       if (name === "lm_head.weight")
         requireTied(weights, mappings.find(({ parameter }) => parameter === "embedding")?.name);
       else {
@@ -89,11 +116,13 @@ function requireTied(weights: WeightsFolder, embedding: string | undefined): voi
 }
 
 /** Copies the weights of a Hugging Face folder into a model; every tensor must be there, in its shape, and none more. */
-export function loadWeights(folder: string, model: LanguageModel): void {
+export function loadWeights(folder: string, model: StoredModel): void {
   const weights = openModelWeights(folder, model.architecture, model.configuration);
   try {
     for (const mapping of model.architecture.weights(model.configuration)) {
-      model.arena.backend.write(mappedTensor(model.arena, mapping), weights.floats(mapping.name).data);
+      const { data } = weights.floats(mapping.name);
+      const ours = mapping.transposed ? transposed(data, mapping.shape) : data;
+      model.arena.backend.write(mappedTensor(model.arena, mapping), ours);
     }
   } finally {
     weights.close();

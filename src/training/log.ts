@@ -12,6 +12,9 @@ export interface StepRecord {
   readonly gradientNorm: number;
   readonly tokens: number;
   readonly tokensPerSecond: number;
+  /** Image-text pairs, for the contrastive objective. */
+  readonly pairs?: number;
+  readonly pairsPerSecond?: number;
   /** Share of the measured matrix-product peak; null where it was not measured. */
   readonly mfu: number | null;
   /** Seconds spent outside kernels, as a share of the step; null where the backend does not measure. */
@@ -23,6 +26,8 @@ export interface ValidationRecord {
   readonly kind: "validation";
   readonly step: number;
   readonly loss: number;
+  /** Further figures of the objective, e.g. recall. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 /** A checkpoint that is complete on the disk. */

@@ -2,14 +2,13 @@
 import { InterruptedError, TilthError } from "../foundation/index.ts";
 import { type CheckpointFiles, latestCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { RunLog, type RunRecord } from "./log.ts";
-import type { TokenStream } from "./tokens.ts";
-import type { Trainer } from "./trainer.ts";
+import type { Trainable } from "./trainable.ts";
 
 /** What the loop needs beside the trainer. */
-export interface LoopOptions {
+export interface LoopOptions<Data> {
   readonly runFolder: string;
-  readonly train: TokenStream;
-  readonly validation: TokenStream;
+  readonly train: Data;
+  readonly validation: Data;
   readonly configurationHash: string;
   /** Files that travel with every checkpoint: tokenizer, model card, data report. */
   readonly files: CheckpointFiles;
@@ -23,7 +22,7 @@ export interface LoopOptions {
 }
 
 /** Trains until `configuration.steps` and returns the path of the last checkpoint. */
-export async function runTraining(trainer: Trainer, options: LoopOptions): Promise<string> {
+export async function runTraining<Data>(trainer: Trainable<Data>, options: LoopOptions<Data>): Promise<string> {
   const { configuration } = trainer;
   const log = new RunLog(options.runFolder);
   const report = (record: RunRecord) => {
@@ -54,8 +53,7 @@ export async function runTraining(trainer: Trainer, options: LoopOptions): Promi
     const { step } = trainer;
     const last = step === configuration.steps;
     if (last || step % configuration.validateEvery === 0) {
-      const loss = await trainer.validate(options.validation, configuration.validationSequences);
-      report({ kind: "validation", step, loss });
+      report({ kind: "validation", step, ...(await trainer.validate(options.validation)) });
     }
     if (last || step % configuration.checkpointEvery === 0) await save();
   }
@@ -63,7 +61,11 @@ export async function runTraining(trainer: Trainer, options: LoopOptions): Promi
   return checkpoint;
 }
 
-async function start(trainer: Trainer, options: LoopOptions, log: RunLog): Promise<string | undefined> {
+async function start<Data>(
+  trainer: Trainable<Data>,
+  options: LoopOptions<Data>,
+  log: RunLog,
+): Promise<string | undefined> {
   if (!options.resume) return undefined;
   const checkpoint = await latestCheckpoint(options.runFolder, options.onWarning);
   if (checkpoint === undefined) options.onWarning(`no checkpoint in ${options.runFolder}: starting from step 0`);
@@ -72,11 +74,11 @@ async function start(trainer: Trainer, options: LoopOptions, log: RunLog): Promi
   return checkpoint;
 }
 
-async function measuredStep(trainer: Trainer, options: LoopOptions): Promise<RunRecord> {
+async function measuredStep<Data>(trainer: Trainable<Data>, options: LoopOptions<Data>): Promise<RunRecord> {
   const { backend } = trainer.engine;
   const started = performance.now();
   const kernelsBefore = backend.kernelSeconds();
-  const { loss, learningRate, gradientNorm, tokens } = await trainer.takeStep(options.train);
+  const { loss, learningRate, gradientNorm, tokens, pairs } = await trainer.takeStep(options.train);
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
     throw new TilthError(
       `the loss of step ${trainer.step} is ${loss} (gradient norm ${gradientNorm}): the run has diverged`,
@@ -96,6 +98,7 @@ async function measuredStep(trainer: Trainer, options: LoopOptions): Promise<Run
     gradientNorm,
     tokens,
     tokensPerSecond,
+    ...(pairs === undefined ? {} : { pairs, pairsPerSecond: pairs / seconds }),
     mfu: options.peakFlops === null ? null : (tokensPerSecond * trainer.flopsPerToken()) / options.peakFlops,
     hostShare: kernelSeconds === 0 ? null : Math.max(0, 1 - kernelSeconds / seconds),
   };

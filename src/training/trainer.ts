@@ -5,18 +5,10 @@ import { nextTokenLoss } from "../objectives/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 import { learningRateAt } from "./schedule.ts";
 import { sequencesOfStep, type TokenStream, type TrainingBatch } from "./tokens.ts";
-
-/** What one step reports. */
-export interface StepResult {
-  readonly loss: number;
-  readonly learningRate: number;
-  /** Before clipping. */
-  readonly gradientNorm: number;
-  readonly tokens: number;
-}
+import type { StepResult, Trainable, ValidationResult } from "./trainable.ts";
 
 /** Everything of a run that lives on the backend. `step` counts the optimizer steps taken. */
-export class Trainer {
+export class Trainer implements Trainable<TokenStream> {
   readonly engine: Engine;
   readonly model: LanguageModel;
   readonly optimizer: Optimizer;
@@ -74,10 +66,10 @@ export class Trainer {
     return { loss, learningRate, gradientNorm, tokens };
   }
 
-  /** Mean loss in nats a token over the first `limit` sequences of a stream. */
-  async validate(stream: TokenStream, limit: number): Promise<number> {
-    const { sequenceLength, microBatchSequences, documentMask } = this.configuration;
-    const count = Math.min(stream.requireSequences(sequenceLength), limit);
+  /** Mean loss in nats a token over the first sequences of a stream. */
+  async validate(stream: TokenStream): Promise<ValidationResult> {
+    const { sequenceLength, microBatchSequences, documentMask, validationSequences } = this.configuration;
+    const count = Math.min(stream.requireSequences(sequenceLength), validationSequences);
     let total = 0;
     for (let first = 0; first < count; first += microBatchSequences) {
       const indices = Array.from({ length: Math.min(microBatchSequences, count - first) }, (_, i) => first + i);
@@ -86,7 +78,7 @@ export class Trainer {
         this.engine.scalar(nextTokenLoss(this.engine, this.model, batch, 1).loss),
       );
     }
-    return total / (count * sequenceLength);
+    return { loss: total / (count * sequenceLength) };
   }
 
   /** FLOPs of one token of training, forward and backward: what MFU counts. */

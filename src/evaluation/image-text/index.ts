@@ -1,0 +1,1 @@
+export { classifyZeroShot, meanDirection, promptsOf, promptTemplates, type ZeroShotResult } from "./zero-shot.ts";

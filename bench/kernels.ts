@@ -77,7 +77,8 @@ function crossEntropy(tokens: number, width: number, vocabulary: number): Work {
         targets,
         Int32Array.from({ length: tokens }, (_, i) => (i * 7919) % vocabulary),
       );
-      return () => backend.kernels.headCrossEntropy({ losses, x, weight, targets, xGradient, weightGradient });
+      const gradients = { x: xGradient, weight: weightGradient, scale: 1 / tokens, accumulateWeight: false };
+      return () => backend.kernels.headCrossEntropy({ losses, x, weight, targets, gradients });
     },
   };
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "bfloat16.h"
 #include "transpose.h"
 
 namespace tilth {
@@ -70,6 +71,46 @@ __attribute__((always_inline)) static inline void packCells(const float* data, i
       storeCell(to + pairs * width + l, l < lanes ? data[l * laneStride + (steps - 1) * stepStride] : 0.0f, 0.0f);
 }
 
+// As above from numbers that are bf16 already: two steps of one lane are a cell as they lie in memory where steps are
+// contiguous, and are interleaved where lanes are.
+__attribute__((always_inline)) static inline void packCells(const Bfloat16* data, int64_t laneStride, int64_t stepStride,
+                                                            int64_t lanes, int64_t steps, int64_t width, float* to) {
+  const int64_t pairs = steps / 2;
+  auto cellOf = [&](int64_t l, int64_t step, bool both) {
+    if (l >= lanes) return uint32_t{0};
+    const Bfloat16* first = data + l * laneStride + step * stepStride;
+    return first->bits | (both ? static_cast<uint32_t>(first[stepStride].bits) << 16 : 0);
+  };
+  int64_t done = 0;
+  if (laneStride == 1) {
+    for (int64_t l = 0; l < width; l += 16) {
+      const __mmask16 there = firstLanes(lanes - l), room = firstLanes(width - l);
+      for (int64_t p = 0; p < pairs; p++) {
+        const Bfloat16* even = data + 2 * p * stepStride + l;
+        const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, even));
+        const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, even + stepStride));
+        _mm512_mask_storeu_epi32(to + p * width + l, room, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+      }
+    }
+    done = pairs;
+  } else if (stepStride == 1) {
+    alignas(64) static const float zeros[8] = {};
+    for (; done + 8 <= pairs; done += 8)
+      for (int64_t first = 0; first < width; first += 8) {
+        const int64_t start = std::min(first, width - 8);
+        const float* rows[8];
+        for (int l = 0; l < 8; l++)
+          rows[l] = start + l < lanes ? reinterpret_cast<const float*>(data + (start + l) * laneStride + 2 * done) : zeros;
+        transposeEight(rows, to + done * width + start, width);
+      }
+  }
+  for (int64_t p = done; p < pairs + steps % 2; p++)
+    for (int64_t l = 0; l < width; l++) {
+      const uint32_t bits = cellOf(l, 2 * p, p < pairs);
+      std::memcpy(to + p * width + l, &bits, 4);
+    }
+}
+
 // A row of `count` floats as cells of its consecutive pairs; an odd last one is followed by a zero.
 static inline void rowCells(const float* from, int64_t count, float* to) {
   int64_t i = 0;
@@ -79,6 +120,11 @@ static inline void rowCells(const float* from, int64_t count, float* to) {
   }
   for (; i + 2 <= count; i += 2) storeCell(to + i / 2, from[i], from[i + 1]);
   if (i < count) storeCell(to + i / 2, from[i], 0.0f);
+}
+
+static inline void rowCells(const Bfloat16* from, int64_t count, float* to) {
+  std::memcpy(to, from, static_cast<size_t>(count) * 2);
+  if (count % 2 == 1) reinterpret_cast<Bfloat16*>(to)[count] = Bfloat16{};
 }
 
 // C [ROWS, up to 16·VECTORS] (+)= A · B over groups of two steps. A's cell (i, g) is a[i · aRow + g · aColumn], B's groups are

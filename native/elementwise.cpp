@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
+#include "bfloat16.h"
 #include "pool.h"
-#include "vector.h"
 
 namespace {
 
@@ -35,34 +36,70 @@ double reduce(int threads, const float* x, int64_t count, Term&& term) {
 
 }  // namespace
 
-TILTH_EXPORT void tilth_fill(int threads, float* out, float value, int64_t count) {
+TILTH_EXPORT void tilth_fill(int threads, void* out, int bf16, float value, int64_t count) {
   Timer timer;
-  parallelFor(threads, count, kGrain, [&](int64_t begin, int64_t end) { std::fill(out + begin, out + end, value); });
-}
-
-TILTH_EXPORT void tilth_copy(int threads, float* out, int64_t outStride, const float* from, int64_t fromStride, int64_t rows,
-                             int64_t width) {
-  Timer timer;
-  if (outStride == width && fromStride == width) {
-    width *= rows;
-    rows = 1;
-  }
-  if (rows == 1) {
-    parallelFor(threads, width, kGrain, [&](int64_t begin, int64_t end) {
-      std::memmove(out + begin, from + begin, static_cast<size_t>(end - begin) * 4);
-    });
-    return;
-  }
-  parallelFor(threads, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, width)), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++)
-      std::memmove(out + row * outStride, from + row * fromStride, static_cast<size_t>(width) * 4);
+  withNumber(bf16, [&](auto number) {
+    using Number = decltype(number);
+    Number filling;
+    storeOne(&filling, value);
+    Number* to = static_cast<Number*>(out);
+    parallelFor(threads, count, kGrain, [&](int64_t begin, int64_t end) { std::fill(to + begin, to + end, filling); });
   });
 }
 
-TILTH_EXPORT void tilth_add(int threads, float* out, const float* a, const float* b, int64_t count) {
+namespace {
+
+// Rows of `width`; rows that follow each other without gaps are one.
+template <typename To, typename From>
+void copyRows(int threads, To* out, int64_t outStride, const From* from, int64_t fromStride, int64_t rows, int64_t width) {
+  auto copyPart = [](To* to, const From* source, int64_t count) {
+    if constexpr (std::is_same_v<To, From>) {
+      std::memmove(to, source, static_cast<size_t>(count) * sizeof(To));
+    } else {
+      int64_t i = 0;
+      for (; i + W <= count; i += W) store(to + i, load(source + i));
+      if (i < count) storePart(to + i, loadPart(source + i, count - i), count - i);
+    }
+  };
+  if (rows == 1 || (outStride == width && fromStride == width)) {
+    parallelFor(threads, width * rows, kGrain, [&](int64_t begin, int64_t end) { copyPart(out + begin, from + begin, end - begin); });
+    return;
+  }
+  parallelFor(threads, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, width)), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) copyPart(out + row * outStride, from + row * fromStride, width);
+  });
+}
+
+}  // namespace
+
+// Numbers of the same type are copied bit for bit (i32 as f32), others converted.
+TILTH_EXPORT void tilth_copy(int threads, void* out, int64_t outStride, int outBfloat16, const void* from, int64_t fromStride,
+                             int fromBfloat16, int64_t rows, int64_t width) {
   Timer timer;
-  parallelFor(threads, count, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) out[i] = a[i] + b[i];
+  withNumber(outBfloat16, [&](auto to) {
+    withNumber(fromBfloat16, [&](auto source) {
+      copyRows(threads, static_cast<decltype(to)*>(out), outStride, static_cast<const decltype(source)*>(from), fromStride, rows,
+               width);
+    });
+  });
+}
+
+TILTH_EXPORT void tilth_add(int threads, void* out, int outBfloat16, const void* a, int aBfloat16, const void* b, int bBfloat16,
+                            int64_t count) {
+  Timer timer;
+  withNumber(outBfloat16, [&](auto sum) {
+    withNumber(aBfloat16, [&](auto first) {
+      withNumber(bBfloat16, [&](auto second) {
+        auto* to = static_cast<decltype(sum)*>(out);
+        auto* left = static_cast<const decltype(first)*>(a);
+        auto* right = static_cast<const decltype(second)*>(b);
+        parallelFor(threads, count, kGrain, [&](int64_t begin, int64_t end) {
+          int64_t i = begin;
+          for (; i + W <= end; i += W) store(to + i, load(left + i) + load(right + i));
+          for (; i < end; i++) storeOne(to + i, toFloat(left[i]) + toFloat(right[i]));
+        });
+      });
+    });
   });
 }
 

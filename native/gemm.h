@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "bfloat16.h"
 #include "pool.h"
 
 namespace tilth {
@@ -11,14 +12,44 @@ namespace tilth {
 enum class Precision { f32, bf16 };
 inline Precision precisionOf(int bf16) { return bf16 ? Precision::bf16 : Precision::f32; }
 
+// An operand in f32, or in bf16 where products are in bf16 too. One of the strides is 1.
 struct Matrix {
-  const float* data;
-  int64_t rowStride, columnStride;  // one of the two is 1
+  const void* data;
+  int64_t rowStride, columnStride;
+  bool bf16;
+
+  Matrix(const float* values, int64_t rows, int64_t columns) : data(values), rowStride(rows), columnStride(columns), bf16(false) {}
+  Matrix(const Bfloat16* values, int64_t rows, int64_t columns)
+      : data(values), rowStride(rows), columnStride(columns), bf16(true) {}
+  Matrix(const void* values, int64_t rows, int64_t columns, bool isBfloat16)
+      : data(values), rowStride(rows), columnStride(columns), bf16(isBfloat16) {}
+  const void* at(int64_t row, int64_t column) const {
+    return static_cast<const char*>(data) + (row * rowStride + column * columnStride) * (bf16 ? 2 : 4);
+  }
+};
+
+// Where a product goes: rows `stride` apart, overwritten or added to, rounded once at the end if they are bf16.
+struct Result {
+  void* data;
+  int64_t stride;
+  bool accumulate;
+  bool bf16;
+
+  Result(float* values, int64_t rows, bool add) : data(values), stride(rows), accumulate(add), bf16(false) {}
+  Result(void* values, int64_t rows, bool add, bool isBfloat16)
+      : data(values), stride(rows), accumulate(add), bf16(isBfloat16) {}
+  void* at(int64_t row, int64_t column) const {
+    return static_cast<char*>(data) + (row * stride + column) * (bf16 ? 2 : 4);
+  }
 };
 
 // Called by every thread of a team; the result is complete on all threads after the next barrier. Element (i, j) of C is
 // computed by one thread, in an order of k that depends on k alone: the same bits for any number of threads.
-void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, int64_t cStride, bool accumulate,
-                Precision precision, int thread, const Team& team);
+void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Result c, Precision precision, int thread,
+                const Team& team);
+inline void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float* c, int64_t cStride, bool accumulate,
+                       Precision precision, int thread, const Team& team) {
+  gemmOnTeam(m, n, k, a, b, Result(c, cStride, accumulate), precision, thread, team);
+}
 
 }  // namespace tilth

@@ -1,9 +1,9 @@
-// SwiGLU (Shazeer 2020): out = silu(gate) · up. gateUp [rows, 2·width] holds gate, then up; out [rows, width].
+// SwiGLU (Shazeer 2020): out = silu(gate) · up. gateUp [rows, 2·width] holds gate, then up; out [rows, width]; all f32 or all bf16.
 // Every element is read and written once; the exponential makes it about as much work as memory traffic.
 #include <algorithm>
 
+#include "bfloat16.h"
 #include "pool.h"
-#include "vector.h"
 
 using namespace tilth;
 
@@ -17,8 +17,12 @@ void overRow(int64_t width, Body&& body) {
   for (int64_t i = 0; i < width; i += W) body(i, std::min<int64_t>(W, width - i));
 }
 
-inline Vector loadUpTo(const float* from, int64_t count) { return count == W ? load(from) : loadPart(from, count); }
-inline void storeUpTo(float* to, Vector value, int64_t count) {
+template <typename Number>
+inline Vector loadUpTo(const Number* from, int64_t count) {
+  return count == W ? load(from) : loadPart(from, count);
+}
+template <typename Number>
+inline void storeUpTo(Number* to, Vector value, int64_t count) {
   if (count == W)
     store(to, value);
   else
@@ -27,13 +31,11 @@ inline void storeUpTo(float* to, Vector value, int64_t count) {
 
 int64_t grain(int64_t width) { return std::max<int64_t>(1, 4096 / std::max<int64_t>(1, width)); }
 
-}  // namespace
-
-TILTH_EXPORT void tilth_swiglu(int threads, float* out, const float* gateUp, int64_t rows, int64_t width) {
-  Timer timer;
+template <typename Number>
+void activate(int threads, Number* out, const Number* gateUp, int64_t rows, int64_t width) {
   parallelFor(threads, rows, grain(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
-      const float* gates = gateUp + 2 * row * width;
+      const Number* gates = gateUp + 2 * row * width;
       overRow(width, [&](int64_t i, int64_t count) {
         Vector gate = loadUpTo(gates + i, count), up = loadUpTo(gates + width + i, count);
         storeUpTo(out + row * width + i, gate * sigmoid(gate) * up, count);
@@ -42,13 +44,13 @@ TILTH_EXPORT void tilth_swiglu(int threads, float* out, const float* gateUp, int
   });
 }
 
-TILTH_EXPORT void tilth_swiglu_backward(int threads, float* gateUpGradient, const float* gradient, const float* gateUp,
-                                        int64_t rows, int64_t width) {
-  Timer timer;
+template <typename Number>
+void differentiate(int threads, Number* gateUpGradient, const Number* gradient, const Number* gateUp, int64_t rows,
+                   int64_t width) {
   parallelFor(threads, rows, grain(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
-      const float* gates = gateUp + 2 * row * width;
-      float* to = gateUpGradient + 2 * row * width;
+      const Number* gates = gateUp + 2 * row * width;
+      Number* to = gateUpGradient + 2 * row * width;
       overRow(width, [&](int64_t i, int64_t count) {
         Vector gate = loadUpTo(gates + i, count), up = loadUpTo(gates + width + i, count);
         Vector upstream = loadUpTo(gradient + row * width + i, count);
@@ -57,5 +59,25 @@ TILTH_EXPORT void tilth_swiglu_backward(int threads, float* gateUpGradient, cons
         storeUpTo(to + width + i, upstream * gate * open, count);
       });
     }
+  });
+}
+
+}  // namespace
+
+TILTH_EXPORT void tilth_swiglu(int threads, void* out, const void* gateUp, int bf16, int64_t rows, int64_t width) {
+  Timer timer;
+  withNumber(bf16, [&](auto number) {
+    using Number = decltype(number);
+    activate(threads, static_cast<Number*>(out), static_cast<const Number*>(gateUp), rows, width);
+  });
+}
+
+TILTH_EXPORT void tilth_swiglu_backward(int threads, void* gateUpGradient, const void* gradient, const void* gateUp, int bf16,
+                                        int64_t rows, int64_t width) {
+  Timer timer;
+  withNumber(bf16, [&](auto number) {
+    using Number = decltype(number);
+    differentiate(threads, static_cast<Number*>(gateUpGradient), static_cast<const Number*>(gradient),
+                  static_cast<const Number*>(gateUp), rows, width);
   });
 }

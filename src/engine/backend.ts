@@ -3,14 +3,16 @@
  * and fills in one table of kernels. Ops never look at data; whatever needs a number on the host awaits `read`.
  *
  * All kernels write into tensors that the caller allocated. Unless a line says "accumulates", outputs are overwritten.
- * Tensors are f32 and contiguous unless named otherwise; ids, targets and positions are i32.
+ * Tensors are f32 and contiguous unless named otherwise; ids, targets and positions are i32. "Numbers" are f32, or bf16 in a
+ * backend of that precision: kernels compute with them in f32 and round once, to nearest even, when they store them.
  */
 import type { Storage, Tensor } from "./tensor.ts";
 
 /**
  * What the operands of matrix products (`matmul`, `attention`, `headCrossEntropy`, `muon`) are rounded to before they
- * multiply: f32, or bfloat16 (to nearest even). Memory, sums, softmax, norms and optimizer state are f32 in both. Products of
- * a few rows, which memory bounds, may multiply in f32 always; the reference rounds no operand of attention.
+ * multiply: f32, or bfloat16 (to nearest even). It is also the type in which ops keep activations; parameters, the residual
+ * stream, sums, softmax, statistics of norms, losses and optimizer state are f32 in both. Products of a few rows, which memory
+ * bounds, may multiply in f32 always; the reference rounds no operand of attention.
  */
 export type Precision = "f32" | "bf16";
 
@@ -27,7 +29,7 @@ export interface Backend {
   allocate(bytes: number): Storage;
   /** Gives memory back. Using a tensor over it afterwards is an error of the caller. */
   release(storage: Storage): void;
-  /** Copies host data into a contiguous tensor; the lengths must agree. */
+  /** Copies host data into a contiguous f32 or i32 tensor; the lengths must agree. */
   write(tensor: Tensor, data: Float32Array | Int32Array): void;
   /** Copies a contiguous tensor to the host after all work queued before it. */
   read(tensor: Tensor): Promise<Float32Array>;
@@ -114,11 +116,11 @@ export interface HeadNormShape {
 }
 
 export interface Kernels {
-  /** out[:] = value. */
+  /** out[:] = value. out: numbers. */
   fill(out: Tensor, value: number): void;
-  /** out = from, row by row (row strides honoured on both sides). Same element size. */
+  /** out = from, row by row (row strides honoured on both sides): numbers, converted where the types differ, or i32. */
   copy(out: Tensor, from: Tensor): void;
-  /** out = a + b. `out` may be `a` or `b`. */
+  /** out = a + b, each numbers of its own type. `out` may be `a` or `b`. */
   add(out: Tensor, a: Tensor, b: Tensor): void;
   /** out = x · factor. `out` may be `x`. */
   scale(out: Tensor, x: Tensor, factor: number): void;
@@ -127,7 +129,8 @@ export interface Kernels {
 
   /**
    * out [m, n] = op(a) · op(b), where op transposes if asked: a is [m, k] or [k, m] transposed, b is [k, n] or [n, k].
-   * With `accumulate`, adds to out. Row strides are honoured on all three. Bound: 2·m·n·k FLOPs.
+   * With `accumulate`, adds to out. All three are numbers, each of its own type; row strides are honoured on all.
+   * Bound: 2·m·n·k FLOPs.
    */
   matmul(
     out: Tensor,
@@ -142,8 +145,8 @@ export interface Kernels {
   embeddingBackward(tableGradient: Tensor, gradient: Tensor, ids: Tensor): void;
 
   /**
-   * sum = x + delta (if given; `sum` may be `x`), out = s / √(mean(s²) + ε) · weight with s = sum or x.
-   * x, delta, sum, out: [rows, width]; weight: [width]; inverseRms: [rows], kept for backward.
+   * sum = x + delta (both given or neither; `sum` may be `x`), out = s / √(mean(s²) + ε) · weight with s = sum or x.
+   * x, sum: [rows, width]; delta, out: numbers, [rows, width]; weight: [width]; inverseRms: [rows], kept for backward.
    */
   rmsNorm(tensors: {
     out: Tensor;
@@ -156,7 +159,7 @@ export interface Kernels {
   }): void;
   /**
    * xGradient = ∂out/∂s · gradient (+ residualGradient, the gradient that reaches s past the norm, if given; it may be
-   * the same tensor as xGradient). weightGradient accumulates. x is s of the forward pass.
+   * the same tensor as xGradient). weightGradient accumulates. x is s of the forward pass; gradient: numbers.
    */
   rmsNormBackward(tensors: {
     xGradient: Tensor;
@@ -224,7 +227,7 @@ export interface Kernels {
    * Rotary position embedding, half-split pairs (i, i + headSize/2) as Llama's in Hugging Face (Su et al. 2021).
    * x, out: [tokens, ≥ heads · headSize]: the first `heads` heads are rotated, further columns are copied unchanged.
    * table: [positions, headSize], row p = cos of the headSize/2 angles, then their sines. positions: i32 [tokens].
-   * `inverse` rotates back: the backward pass. `out` may be `x`. Row strides are honoured.
+   * `inverse` rotates back: the backward pass. `out` may be `x`. Row strides are honoured; both are numbers of one type.
    */
   rope(
     out: Tensor,
@@ -236,11 +239,14 @@ export interface Kernels {
     inverse: boolean,
   ): void;
 
-  /** Attention without a [queryLength, keyLength] matrix in memory (Dao et al. 2022). Fills out and logSumExp. */
+  /**
+   * Attention without a [queryLength, keyLength] matrix in memory (Dao et al. 2022). Fills out and logSumExp.
+   * Query, key, value and out are numbers of one type.
+   */
   attention(tensors: AttentionTensors, shape: AttentionShape): void;
   /**
    * Gradients of attention from its inputs and outputs, scores recomputed tile by tile. Overwrites the three gradients,
-   * which have the shapes of query, key and value (row strides honoured).
+   * which have the shapes of query, key and value (row strides honoured) and, like `gradient`, their type.
    */
   attentionBackward(
     tensors: AttentionTensors & {
@@ -269,16 +275,20 @@ export interface Kernels {
   /** xGradient[row] += gradient[r] / (to[r] − from[r]) for the rows of range r (accumulates). */
   meanRowsBackward(xGradient: Tensor, gradient: Tensor, from: Tensor, to: Tensor): void;
 
-  /** out = silu(gate) · up (Shazeer 2020). gateUp: [rows, 2 · width] holds gate, then up; out: [rows, width]. */
+  /**
+   * out = silu(gate) · up (Shazeer 2020). gateUp: [rows, 2 · width] holds gate, then up; out: [rows, width]. Numbers of one
+   * type.
+   */
   swiglu(out: Tensor, gateUp: Tensor): void;
-  /** gateUpGradient from gradient [rows, width] and gateUp. */
+  /** gateUpGradient from gradient [rows, width] and gateUp; numbers of one type. */
   swigluBackward(gateUpGradient: Tensor, gradient: Tensor, gateUp: Tensor): void;
 
   /**
    * Output head and softmax cross-entropy in one, chunked over tokens and vocabulary: never holds all logits.
    * logits = x·weightᵀ (+ bias), losses[t] = logsumexp(logits[t]) − logits[t][targets[t]], in nats; 0 where targets[t] < 0
-   * (ignored). x: [tokens, width], weight: [vocabulary, width], bias: [vocabulary], targets: i32 [tokens], losses: [tokens].
-   * If xGradient and weightGradient are given, they are overwritten with the gradients of Σ losses; so is biasGradient.
+   * (ignored). x: numbers, [tokens, width], weight: [vocabulary, width], bias: [vocabulary], targets: i32 [tokens],
+   * losses: [tokens]. If `gradients` are given, they get those of scale · Σ losses: x is overwritten, weight overwritten or
+   * added to, bias added to.
    */
   headCrossEntropy(tensors: {
     losses: Tensor;
@@ -286,9 +296,13 @@ export interface Kernels {
     weight: Tensor;
     bias?: Tensor;
     targets: Tensor;
-    xGradient?: Tensor;
-    weightGradient?: Tensor;
-    biasGradient?: Tensor;
+    gradients?: {
+      readonly x: Tensor;
+      readonly weight: Tensor;
+      readonly bias?: Tensor;
+      readonly scale: number;
+      readonly accumulateWeight: boolean;
+    };
   }): void;
 
   /**

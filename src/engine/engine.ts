@@ -1,7 +1,8 @@
 /** The tape: runs ops eagerly, remembers them while recording, and walks back through them for the gradients. */
 import type { Backend } from "./backend.ts";
 import { MemoryPool } from "./memory.ts";
-import type { AnyOp, GradientSink, Op, OpContext, PartialTensors, Tensors } from "./op.ts";
+import type { AnyOp, GradientSink, Op, OpContext, OpValues, PartialTensors } from "./op.ts";
+import { cast } from "./ops/cast.ts";
 import { type ElementType, elementCount, type Tensor } from "./tensor.ts";
 
 /** A tensor in a computation. Gradients are kept for parameters; for others they live only during `backward`. */
@@ -43,6 +44,13 @@ export class Engine implements OpContext {
   private scopeTensors: Set<Tensor> | undefined;
   private recordingNow = false;
   private readonly objectives = new WeakSet<Variable>();
+  /** Gradients on their way through the tape. */
+  private gradients = new Map<Variable, Tensor>();
+  /** Released outputs that their op computes again when they are wanted, and those that were. */
+  private readonly recomputable = new Map<Variable, { node: Node; name: string }>();
+  private readonly recomputed = new Map<Variable, Tensor>();
+  /** What existed before the stretch that now runs without keeping its activations. */
+  private outside: ReadonlySet<Tensor> | undefined;
 
   constructor(
     backend: Backend,
@@ -86,6 +94,9 @@ export class Engine implements OpContext {
     } finally {
       this.tape = [];
       this.recordingNow = false;
+      this.gradients = new Map();
+      this.recomputable.clear();
+      this.recomputed.clear();
       for (const tensor of this.scopeTensors) this.pool.release(tensor);
       this.scopeTensors = undefined;
     }
@@ -94,23 +105,27 @@ export class Engine implements OpContext {
   /** Runs an op now. Its outputs require gradients if any input does and the scope records. */
   run<Input extends string, Output extends string, Saved extends string, Options>(
     op: Op<Input, Output, Saved, Options>,
-    inputs: { readonly [N in Input]: Variable },
+    given: { readonly [N in Input]: Variable },
     options: Options,
   ): { readonly [N in Output]: Variable } {
-    const tensors = Object.fromEntries(
-      Object.entries<Variable>(inputs).map(([name, variable]) => [name, variable.tensor]),
-    ) as unknown as Tensors<Input>;
-    const requiresGradient =
-      this.recordingNow && Object.values<Variable>(inputs).some((variable) => variable.requiresGradient);
-    for (const [name, variable] of Object.entries<Variable>(inputs)) {
+    const inputs = {} as Record<Input, Variable>;
+    const tensors = {} as Record<Input, Tensor>;
+    let requiresGradient = false;
+    for (const name in given) {
+      const variable = this.convertedFor(op, name, given[name]);
       if (this.objectives.has(variable))
         throw new Error(`${op.name}: the input "${name}" is a loss, which ends the tape`);
+      inputs[name] = variable;
+      tensors[name] = variable.tensor;
+      if (variable.requiresGradient) requiresGradient = this.recordingNow;
     }
-    const { outputs, saved } = op.forward(this, tensors, options);
-    const variables = Object.fromEntries(
-      Object.entries<Tensor>(outputs).map(([name, tensor]) => [name, { tensor, requiresGradient }]),
-    ) as unknown as { readonly [N in Output]: Variable };
-    if (op.objective) for (const variable of Object.values<Variable>(variables)) this.objectives.add(variable);
+    const sink = op.objective && requiresGradient ? this.sinkFor(inputs) : undefined;
+    const { outputs, saved } = op.forward(this, tensors, options, sink as GradientSink<Input> | undefined);
+    const variables = {} as Record<Output, Variable>;
+    for (const name in outputs) {
+      variables[name] = { tensor: outputs[name], requiresGradient };
+      if (op.objective) this.objectives.add(variables[name]);
+    }
     if (requiresGradient) {
       this.tape.push({
         op: op as unknown as AnyOp,
@@ -121,6 +136,53 @@ export class Engine implements OpContext {
       });
     }
     return variables;
+  }
+
+  /** The input as the op takes it: bf16 becomes f32 where the op does not say that it takes bf16. */
+  private convertedFor<Input extends string>(
+    op: { readonly takesBfloat16?: readonly Input[] },
+    name: Input,
+    variable: Variable,
+  ): Variable {
+    if (variable.tensor.type !== "bf16" || op.takesBfloat16?.includes(name)) return variable;
+    return this.run(cast, { x: variable }, { type: "f32" }).out;
+  }
+
+  /**
+   * Tells that the forward pass uses these variables no more. What no backward pass reads is given back at once, and so is
+   * what its op can cheaply compute again.
+   */
+  release(...variables: readonly Variable[]): void {
+    for (const variable of variables) {
+      if (!this.recordingNow) {
+        if (!this.outside?.has(variable.tensor)) this.free(variable.tensor);
+        continue;
+      }
+      const { isRead, producer } = this.readersOf(variable);
+      if (isRead && producer === undefined) continue;
+      if (isRead) this.recomputable.set(variable, producer!);
+      this.free(variable.tensor);
+    }
+  }
+
+  /** Whether any backward pass reads the variable, and its op, if that can compute it again. */
+  private readersOf(variable: Variable): { isRead: boolean; producer?: { node: Node; name: string } } {
+    let isRead = false;
+    for (let i = this.tape.length - 1; i >= 0; i--) {
+      const entry = this.tape[i];
+      const output = Object.keys(entry.outputs).find((name) => entry.outputs[name] === variable);
+      if ("again" in entry) {
+        // What runs again may read anything that was there before.
+        return { isRead: output === undefined };
+      }
+      const { op, inputs } = entry;
+      const keeps = (name: string) => op.keeps?.includes(name) ?? true;
+      for (const name in inputs) if (inputs[name] === variable && keeps(name)) isRead = true;
+      if (output === undefined) continue;
+      if (keeps(output)) return { isRead: true };
+      return { isRead, producer: op.recompute?.[output] && { node: entry, name: output } };
+    }
+    return { isRead };
   }
 
   /**
@@ -134,7 +196,9 @@ export class Engine implements OpContext {
     }
     const before = new Set(this.scopeTensors);
     this.recordingNow = false;
+    this.outside = before;
     const computed = work();
+    this.outside = undefined;
     this.recordingNow = true;
     const kept = new Set(Object.values(computed).map(({ tensor }) => tensor));
     for (const tensor of [...this.scopeTensors]) if (!before.has(tensor) && !kept.has(tensor)) this.free(tensor);
@@ -150,14 +214,13 @@ export class Engine implements OpContext {
    * tensors must not be read afterwards, except the losses themselves.
    */
   backward(...losses: readonly Variable[]): void {
-    const gradients = new Map<Variable, Tensor>();
     for (const loss of losses) {
       if (elementCount(loss.tensor) !== 1) throw new RangeError(`a loss has one element, not [${loss.tensor.shape}]`);
       const seed = this.allocate([1]);
       this.backend.kernels.fill(seed, 1);
-      gradients.set(loss, seed);
+      this.gradients.set(loss, seed);
     }
-    this.walkBack(0, gradients, losses);
+    this.walkBack(0, losses);
   }
 
   /**
@@ -176,19 +239,16 @@ export class Engine implements OpContext {
   }
 
   /** Takes the tape back to its first `length` entries. */
-  private walkBack(length: number, gradients: Map<Variable, Tensor>, losses: readonly Variable[]): void {
+  private walkBack(length: number, losses: readonly Variable[]): void {
     while (this.tape.length > length) {
       const entry = this.tape.pop()!;
-      if ("again" in entry) this.backwardCheckpoint(entry, gradients, losses);
-      else this.backwardNode(entry, gradients, losses);
+      if ("again" in entry) this.backwardCheckpoint(entry, losses);
+      else this.backwardNode(entry, losses);
     }
   }
 
-  private backwardCheckpoint(
-    { outputs, again }: Checkpoint,
-    gradients: Map<Variable, Tensor>,
-    losses: readonly Variable[],
-  ): void {
+  private backwardCheckpoint({ outputs, again }: Checkpoint, losses: readonly Variable[]): void {
+    const { gradients } = this;
     const length = this.tape.length;
     const repeated = again();
     for (const [name, variable] of Object.entries(outputs)) {
@@ -197,35 +257,77 @@ export class Engine implements OpContext {
       if (gradient !== undefined) gradients.set(repeated[name], gradient);
       this.free(variable.tensor);
     }
-    this.walkBack(length, gradients, losses);
+    this.walkBack(length, losses);
   }
 
-  private backwardNode(node: Node, gradients: Map<Variable, Tensor>, losses: readonly Variable[]): void {
+  private backwardNode(node: Node, losses: readonly Variable[]): void {
+    const { gradients } = this;
     const outputGradients: Record<string, Tensor> = {};
-    for (const [name, variable] of Object.entries(node.outputs)) {
+    let reached = false;
+    for (const name in node.outputs) {
+      const variable = node.outputs[name];
       const gradient = gradients.get(variable);
-      if (gradient !== undefined) outputGradients[name] = gradient;
+      if (gradient === undefined) continue;
+      outputGradients[name] = node.op.takesAnyGradient ? gradient : this.gradientAs(variable.tensor.type, variable);
+      reached = true;
     }
-    if (Object.keys(outputGradients).length > 0) {
-      const values = { inputs: tensorsOf(node.inputs), outputs: tensorsOf(node.outputs), saved: node.saved };
-      node.op.backward(this, outputGradients, values, node.options, this.sinkFor(node, gradients));
+    if (reached) {
+      node.op.backward(this, outputGradients, this.valuesOf(node), node.options, this.sinkFor(node.inputs));
     }
-    for (const [name, variable] of Object.entries(node.outputs)) {
+    for (const name in node.outputs) {
+      const variable = node.outputs[name];
       const gradient = gradients.get(variable);
       if (gradient !== undefined) this.free(gradient);
       gradients.delete(variable);
+      const again = this.recomputed.get(variable);
+      if (again !== undefined) this.free(again);
+      this.recomputed.delete(variable);
+      this.recomputable.delete(variable);
       // The memory of an in-place output belongs to the op that first made it.
       if (!losses.includes(variable) && node.op.inPlace?.[name] === undefined) this.free(variable.tensor);
     }
-    for (const tensor of Object.values(node.saved)) if (tensor !== undefined) this.free(tensor);
+    for (const name in node.saved) this.free(node.saved[name]!);
   }
 
-  private sinkFor(node: Node, gradients: Map<Variable, Tensor>): GradientSink<string> {
+  /** What the node's op keeps, computed again where it was released. */
+  private valuesOf(node: Node): OpValues<string, string, string> {
+    const tensorOf = (variable: Variable, name: string): Tensor => {
+      const again = this.recomputed.get(variable);
+      const source = this.recomputable.get(variable);
+      if (again !== undefined || source === undefined || node.op.keeps?.includes(name) === false) {
+        return again ?? variable.tensor;
+      }
+      const { op, options } = source.node;
+      const tensor = op.recompute![source.name]!(this, this.valuesOf(source.node), options);
+      this.recomputed.set(variable, tensor);
+      return tensor;
+    };
+    const tensorsOf = (variables: Readonly<Record<string, Variable>>) => {
+      const tensors: Record<string, Tensor> = {};
+      for (const name in variables) tensors[name] = tensorOf(variables[name], name);
+      return tensors;
+    };
+    return { inputs: tensorsOf(node.inputs), outputs: tensorsOf(node.outputs), saved: node.saved };
+  }
+
+  /** The gradient of a variable in the given type. */
+  private gradientAs(type: ElementType, variable: Variable): Tensor {
+    const gradient = this.gradients.get(variable)!;
+    if (gradient.type === type) return gradient;
+    const converted = this.allocate(gradient.shape, type);
+    this.backend.kernels.copy(converted, gradient);
+    this.free(gradient);
+    this.gradients.set(variable, converted);
+    return converted;
+  }
+
+  private sinkFor(inputs: Readonly<Record<string, Variable>>): GradientSink<string> {
+    const { gradients } = this;
     const { kernels } = this.backend;
     const settle = (name: string, fill: (existing: Tensor | undefined, variable: Variable) => Tensor | undefined) => {
-      const variable = node.inputs[name];
+      const variable = inputs[name];
       if (variable === undefined || !variable.requiresGradient) return;
-      const made = fill(variable.parameterGradient ?? this.writable(variable, gradients), variable);
+      const made = fill(variable.parameterGradient ?? this.writable(variable), variable);
       if (made !== undefined) gradients.set(variable, made);
     };
     const accumulate = (name: string, fill: (gradient: Tensor) => void) =>
@@ -241,16 +343,25 @@ export class Engine implements OpContext {
       });
     return {
       accumulate,
+      claim: (name) => {
+        let claimed: { gradient: Tensor; accumulate: boolean } | undefined;
+        settle(name, (existing, variable) => {
+          const gradient = existing ?? this.allocate(variable.tensor.shape);
+          claimed = { gradient, accumulate: existing !== undefined };
+          return existing === undefined ? gradient : undefined;
+        });
+        return claimed;
+      },
       accumulateOrScratch: (name, fill) => {
-        if (node.inputs[name].requiresGradient) return accumulate(name, fill);
-        const scratch = this.allocate(node.inputs[name].tensor.shape);
+        if (inputs[name].requiresGradient) return accumulate(name, fill);
+        const scratch = this.allocate(inputs[name].tensor.shape);
         kernels.fill(scratch, 0);
         fill(scratch);
         this.free(scratch);
       },
       overwrite: (name, fill) =>
         settle(name, (existing, variable) => {
-          const fresh = this.allocate(variable.tensor.shape);
+          const fresh = this.allocate(variable.tensor.shape, variable.tensor.type);
           fill(fresh);
           if (existing === undefined) return fresh;
           kernels.add(existing, existing, fresh);
@@ -259,7 +370,7 @@ export class Engine implements OpContext {
         }),
       either: (name, fill) =>
         settle(name, (existing, variable) => {
-          const target = existing ?? this.allocate(variable.tensor.shape);
+          const target = existing ?? this.allocate(variable.tensor.shape, variable.tensor.type);
           fill(target, existing !== undefined);
           return existing === undefined ? target : undefined;
         }),
@@ -278,17 +389,18 @@ export class Engine implements OpContext {
   }
 
   /** The gradient so far, in memory of its own: a gradient that was passed on may still have other readers. */
-  private writable(variable: Variable, gradients: Map<Variable, Tensor>): Tensor | undefined {
-    const gradient = gradients.get(variable);
+  private writable(variable: Variable): Tensor | undefined {
+    const gradient = this.gradients.get(variable);
     if (gradient === undefined || !this.pool.isShared(gradient)) return gradient;
-    const own = this.allocate(gradient.shape);
+    const own = this.allocate(gradient.shape, gradient.type);
     this.backend.kernels.copy(own, gradient);
     this.free(gradient);
-    gradients.set(variable, own);
+    this.gradients.set(variable, own);
     return own;
   }
 
-  private free(tensor: Tensor): void {
+  /** Gives memory of the current scope back before its end. */
+  free(tensor: Tensor): void {
     if (this.scopeTensors?.delete(tensor)) this.pool.release(tensor);
   }
 
@@ -303,8 +415,4 @@ export class Engine implements OpContext {
   trim(): void {
     this.pool.trim();
   }
-}
-
-function tensorsOf(variables: Readonly<Record<string, Variable>>): Tensors<string> {
-  return Object.fromEntries(Object.entries(variables).map(([name, variable]) => [name, variable.tensor]));
 }

@@ -1,6 +1,6 @@
 /** A tensor is a shape over an opaque handle: only its backend knows where the numbers are. */
 
-/** Element types of the contract. Kernels of this release take f32 and i32; bf16 is reserved for mixed precision. */
+/** Element types of the contract: f32 for what must be exact, bf16 for activations in mixed precision, i32 for ids. */
 export type ElementType = "f32" | "bf16" | "i32";
 
 /** Bytes that one element takes. */

@@ -8,6 +8,7 @@ import {
   type AttentionShape,
   attention,
   type Engine,
+  elementBytes,
   embedding,
   linear,
   ParameterArena,
@@ -121,13 +122,14 @@ class LlamaCache implements KeyValueCache {
     configuration: LlamaConfiguration,
     readonly capacity: number,
   ) {
-    const bytes = capacity * configuration.keyValueHeads * configuration.headSize * 4;
+    const elements = capacity * configuration.keyValueHeads * configuration.headSize;
+    const bytes = elements * elementBytes[engine.backend.precision];
     this.storages = Array.from({ length: 2 * configuration.layers }, () => engine.backend.allocate(bytes));
   }
 
   /** Keys (which = 0) or values (1) of a layer: [capacity, width]. */
   tensor(layer: number, which: 0 | 1, width: number): Tensor {
-    return tensorOver(this.storages[2 * layer + which], [this.capacity, width]);
+    return tensorOver(this.storages[2 * layer + which], [this.capacity, width], this.engine.backend.precision);
   }
 
   dispose(): void {
@@ -197,7 +199,7 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
       const values = cache.tensor(layer, 1, keyWidth);
       kernels.copy(rows(keys, past, tokens.length), key);
       kernels.copy(rows(values, past, tokens.length), value);
-      const out = engine.allocate([tokens.length, attentionHeads * headSize]);
+      const out = engine.allocate([tokens.length, attentionHeads * headSize], query.type);
       const logSumExp = engine.allocate([attentionHeads, tokens.length]);
       kernels.attention({ query, key: rows(keys, 0, total), value: rows(values, 0, total), out, logSumExp }, shape);
       return { tensor: out, requiresGradient: false };
@@ -224,19 +226,28 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     let stream = engine.run(embedding, { table }, { ids: engine.constant(tokens) }).out;
     let delta: Variable | undefined;
     this.layers.forEach((layer, index) => {
-      const first = addAndNorm(stream, delta, layer.attentionNorm);
-      // The first norm stays outside: it writes its sum over the delta that came before.
-      const after = engine.checkpoint(() => {
+      const [before, change] = [stream, delta];
+      ({ delta, stream } = engine.checkpoint(() => {
+        const first = addAndNorm(before, change, layer.attentionNorm);
         const projected = engine.run(linear, { x: first.out, weight: layer.queryKeyValue }, {}).out;
-        const attended = attend(engine.run(rope, { x: projected }, rotation).out, index);
+        engine.release(first.out);
+        const rotated = engine.run(rope, { x: projected }, rotation).out;
+        const attended = attend(rotated, index);
+        engine.release(rotated);
         const mixed = engine.run(linear, { x: attended, weight: layer.attentionOutput }, {}).out;
+        engine.release(attended);
 
         const second = addAndNorm(first.sum, mixed, layer.mlpNorm);
+        engine.release(first.sum, mixed);
         const gateUp = engine.run(linear, { x: second.out, weight: layer.gateUp }, {}).out;
+        engine.release(second.out);
         const activated = engine.run(swiglu, { gateUp }, {}).out;
-        return { delta: engine.run(linear, { x: activated, weight: layer.down }, {}).out, stream: second.sum };
-      });
-      ({ delta, stream } = after);
+        engine.release(gateUp);
+        const down = engine.run(linear, { x: activated, weight: layer.down }, {}).out;
+        engine.release(activated);
+        return { delta: down, stream: second.sum };
+      }));
+      if (change !== undefined) engine.release(before, change);
     });
     const hidden = addAndNorm(stream, delta, this.arena.get("norm")).out;
     return { hidden, head: this.configuration.tiedEmbeddings ? table : this.arena.get("head") };

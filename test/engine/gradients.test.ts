@@ -6,6 +6,7 @@ import {
   addIntoRows,
   addRows,
   attention,
+  cast,
   contrastiveLoss,
   createBackend,
   crossAttention,
@@ -275,6 +276,11 @@ const cases: Record<string, Case> = {
     shapes: { images: [19, 7], texts: [19, 7], logitScale: [1], logitBias: [1] },
     loss: (engine, { images, texts, logitScale, logitBias }) =>
       engine.run(sigmoidContrastiveLoss, { images, texts, logitScale, logitBias }, {}).loss,
+  },
+  "a conversion": {
+    ops: ["cast", "headCrossEntropy"],
+    shapes: { x: [7, 17], head: [classes, 17] },
+    loss: (engine, { x, head }) => close(engine, engine.run(cast, { x }, { type: "f32" }).out, head),
   },
   "attention over one short sequence": attentionCase(1, 7, 1, 1, 16),
   "attention with grouped queries over two tiles": attentionCase(2, 65, 4, 2, 18),

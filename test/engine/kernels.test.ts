@@ -19,12 +19,12 @@ const add = (kernel: keyof Kernels, name: string, tolerance: number, run: Case["
 
 for (const count of [1, 17, 65, 40_001]) {
   add("fill", `${count}`, 0, (bench, kernels) => {
-    const out = bench.empty([count]);
+    const out = bench.emptyNumbers([count]);
     kernels.fill(out, -2.5);
     return [out];
   });
   add("add", `${count}, into an operand too`, 0, (bench, kernels) => {
-    const [a, b, out] = [bench.normal([count]), bench.normal([count]), bench.empty([count])];
+    const [a, b, out] = [bench.normal([count]), bench.numbers([count]), bench.emptyNumbers([count])];
     kernels.add(out, a, b);
     kernels.add(a, a, b);
     return [out, a];
@@ -95,22 +95,29 @@ const rangesOf = (rows: number) => [
 for (const rows of lengths) {
   const width = lengths[(lengths.indexOf(rows) * 5 + 3) % lengths.length];
   add("copy", `${rows} × ${width}, strides on both sides`, 0, (bench, kernels) => {
-    const [to, from] = [bench.strided(rows, width, 3), bench.strided(rows, width, 5)];
+    const [to, from] = [bench.stridedNumbers(rows, width, 3), bench.strided(rows, width, 5)];
     kernels.copy(to, from);
-    return [to];
+    const back = bench.strided(rows, width, 1);
+    kernels.copy(back, to);
+    return [to, back];
   });
   for (const withDelta of [false, true]) {
     add("rmsNorm", `${rows} × ${width}, ${withDelta ? "with" : "without"} a residual`, 1e-5, (bench, kernels) => {
-      const [x, delta, weight] = [bench.normal([rows, width]), bench.normal([rows, width]), bench.normal([width])];
-      const [out, sum, inverseRms] = [bench.empty([rows, width]), bench.empty([rows, width]), bench.empty([rows])];
+      const [x, delta, weight] = [bench.normal([rows, width]), bench.numbers([rows, width]), bench.normal([width])];
+      const [out, sum, inverseRms] = [
+        bench.emptyNumbers([rows, width]),
+        bench.empty([rows, width]),
+        bench.empty([rows]),
+      ];
       kernels.rmsNorm({ out, inverseRms, x, weight, epsilon: 1e-5, ...(withDelta ? { delta, sum } : {}) });
       return withDelta ? [out, inverseRms, sum] : [out, inverseRms];
     });
     add("rmsNormBackward", `${rows} × ${width}, residual ${withDelta}`, 2e-5, (bench, kernels) => {
-      const [x, gradient, residualGradient] = [1, 2, 3].map(() => bench.normal([rows, width]));
+      const [x, residualGradient] = [1, 2].map(() => bench.normal([rows, width]));
+      const gradient = bench.numbers([rows, width]);
       const [weight, weightGradient] = [bench.normal([width]), bench.normal([width])];
       const [out, inverseRms, xGradient] = [
-        bench.empty([rows, width]),
+        bench.emptyNumbers([rows, width]),
         bench.empty([rows]),
         bench.empty([rows, width]),
       ];
@@ -178,13 +185,13 @@ for (const rows of lengths) {
     return [x];
   });
   add("swiglu", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
-    const out = bench.empty([rows, width]);
-    kernels.swiglu(out, bench.normal([rows, 2 * width], 5));
+    const out = bench.emptyNumbers([rows, width]);
+    kernels.swiglu(out, bench.numbers([rows, 2 * width], 5));
     return [out];
   });
   add("swigluBackward", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
-    const out = bench.empty([rows, 2 * width]);
-    kernels.swigluBackward(out, bench.normal([rows, width]), bench.normal([rows, 2 * width], 5));
+    const out = bench.emptyNumbers([rows, 2 * width]);
+    kernels.swigluBackward(out, bench.numbers([rows, width]), bench.numbers([rows, 2 * width], 5));
     return [out];
   });
   const vocabulary = 11;
@@ -211,7 +218,7 @@ for (const rows of lengths) {
       const [heads, headSize] = [3, [2, 14, 32, 80][rows % 4]];
       const table = bench.normal([20, headSize]);
       const positions = bench.values(Int32Array.from(bench.below(20, rows)));
-      const [x, out] = [bench.strided(rows, heads * headSize + 5, 2), bench.strided(rows, heads * headSize + 5, 7)];
+      const [x, out] = [2, 7].map((extra) => bench.stridedNumbers(rows, heads * headSize + 5, extra));
       kernels.rope(out, x, table, positions, heads, headSize, inverse);
       kernels.rope(x, x, table, positions, heads, headSize, inverse);
       return [out, x];
@@ -237,9 +244,11 @@ for (const [m, n, k] of [
     for (const accumulate of [false, true]) {
       const name = `${m} × ${n} × ${k}${transposeA ? ", Aᵀ" : ""}${transposeB ? ", Bᵀ" : ""}${accumulate ? ", added" : ""}, strides`;
       add("matmul", name, 2e-6, (bench, kernels) => {
-        const a = transposeA ? bench.strided(k, m, 3) : bench.strided(m, k, 3);
-        const b = transposeB ? bench.strided(n, k, 1) : bench.strided(k, n, 1);
-        const out = bench.strided(m, n, 2);
+        const a = transposeA ? bench.stridedNumbers(k, m, 3) : bench.stridedNumbers(m, k, 3);
+        // As weights and gradients of weights are, some operands and results stay f32.
+        const right = accumulate ? bench.stridedNumbers.bind(bench) : bench.strided.bind(bench);
+        const b = transposeB ? right(n, k, 1) : right(k, n, 1);
+        const out = transposeA ? bench.strided(m, n, 2) : bench.stridedNumbers(m, n, 2);
         kernels.matmul(out, a, b, { transposeA, transposeB, accumulate });
         return [out];
       });
@@ -265,9 +274,9 @@ for (const [sequences, queryLength, keyLength, heads, keyValueHeads, headSize, c
     const scale = 1 / Math.sqrt(headSize);
     const shape = { sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal };
     const [tokens, keys] = [sequences * queryLength, sequences * keyLength];
-    const query = bench.strided(tokens, heads * headSize, 5);
-    const [key, value] = [1, 2].map(() => bench.strided(keys, keyValueHeads * headSize, 3));
-    const [out, logSumExp] = [bench.empty([tokens, heads * headSize]), bench.empty([heads, tokens])];
+    const query = bench.stridedNumbers(tokens, heads * headSize, 5);
+    const [key, value] = [1, 2].map(() => bench.stridedNumbers(keys, keyValueHeads * headSize, 3));
+    const [out, logSumExp] = [bench.emptyNumbers([tokens, heads * headSize]), bench.empty([heads, tokens])];
     // Ranges of all kinds, some of them empty.
     const from = bench.below(queryLength + 1, tokens).map((one, i) => (i % 5 === 0 ? one : Math.floor(one / 3)));
     const to = bench.below(keyLength + 1, tokens).map((one, i) => (i % 3 === 0 ? one : keyLength));
@@ -282,9 +291,9 @@ for (const [sequences, queryLength, keyLength, heads, keyValueHeads, headSize, c
   });
   add("attentionBackward", name, 5e-6, (bench, kernels) => {
     const { tensors, shape, tokens, keys } = make(bench, kernels);
-    const gradient = bench.strided(tokens, heads * headSize, 1);
-    const queryGradient = bench.strided(tokens, heads * headSize, 2);
-    const [keyGradient, valueGradient] = [1, 2].map(() => bench.strided(keys, keyValueHeads * headSize, 4));
+    const gradient = bench.stridedNumbers(tokens, heads * headSize, 1);
+    const queryGradient = bench.stridedNumbers(tokens, heads * headSize, 2);
+    const [keyGradient, valueGradient] = [1, 2].map(() => bench.stridedNumbers(keys, keyValueHeads * headSize, 4));
     kernels.attentionBackward({ ...tensors, gradient, queryGradient, keyGradient, valueGradient }, shape);
     return [queryGradient, keyGradient, valueGradient];
   });
@@ -304,18 +313,19 @@ for (const [tokens, width, vocabulary] of [
   ]) {
     const name = `${tokens} × ${width} × ${vocabulary}${withBias ? ", bias" : ""}${withGradients ? ", gradients" : ""}`;
     add("headCrossEntropy", name, 5e-6, (bench, kernels) => {
-      const [x, weight] = [bench.normal([tokens, width]), bench.normal([vocabulary, width])];
+      const [x, weight] = [bench.numbers([tokens, width]), bench.normal([vocabulary, width])];
       const targets = bench.values(
         Int32Array.from(bench.below(vocabulary, tokens), (one, i) => (i % 4 === 3 ? -1 : one)),
       );
       const losses = bench.empty([tokens]);
-      const gradients = {
-        ...{ xGradient: bench.empty([tokens, width]), weightGradient: bench.empty([vocabulary, width]) },
-        ...(withBias ? { biasGradient: bench.empty([vocabulary]) } : {}),
+      const filled = {
+        ...{ x: bench.empty([tokens, width]), weight: bench.normal([vocabulary, width]) },
+        ...(withBias ? { bias: bench.normal([vocabulary]) } : {}),
       };
+      const gradients = { ...filled, scale: 0.3, accumulateWeight: tokens > 20 };
       const bias = withBias ? bench.normal([vocabulary]) : undefined;
-      kernels.headCrossEntropy({ losses, x, weight, bias, targets, ...(withGradients ? gradients : {}) });
-      return withGradients ? [losses, ...Object.values(gradients)] : [losses];
+      kernels.headCrossEntropy({ losses, x, weight, bias, targets, ...(withGradients ? { gradients } : {}) });
+      return withGradients ? [losses, ...Object.values(filled)] : [losses];
     });
   }
 }
@@ -420,8 +430,13 @@ for (const [pairs, width] of [
   }
 }
 
-async function results(backend: Backend, one: Case, seed: number): Promise<Float32Array[]> {
-  const outputs = one.run(new Workbench(backend, seed), backend.kernels);
+async function results(
+  backend: Backend,
+  one: Case,
+  seed: number,
+  numberType: Precision = "f32",
+): Promise<Float32Array[]> {
+  const outputs = one.run(new Workbench(backend, seed, numberType), backend.kernels);
   return Promise.all(outputs.map((output) => elementsOf(backend, output)));
 }
 
@@ -571,6 +586,30 @@ describe.runIf(supportedLevels().includes("avx512bf16"))("bf16 products (skipped
         expect(difference, `output ${i}`).toBeLessThanOrEqual(tolerances[one.kernel] ?? 0);
       });
       expect(sameBits(threaded, actual)).toBe(true);
+      for (const backend of backends) backend.dispose();
+    },
+  );
+
+  // Kernels whose tensors may be bf16: a result may be rounded to the other side.
+  const stored: readonly (keyof Kernels)[] = [
+    ...(["fill", "copy", "add", "rmsNorm", "rmsNormBackward", "rope", "swiglu", "swigluBackward"] as const),
+    ...(["matmul", "attention", "attentionBackward", "headCrossEntropy"] as const),
+  ];
+  const inBfloat16 = cases.filter(
+    (one) => stored.includes(one.kernel) && (several.includes(one) || !(one.kernel in tolerances)),
+  );
+  it.each(inBfloat16.map((one) => [`${one.kernel}: ${one.name}`, one] as const))(
+    "are the reference's over tensors in bf16: %s",
+    async (_name, one) => {
+      const reference = await createBackend("reference", { precision: "bf16" });
+      const backends = [await nativeBackend("avx512bf16", 1, "bf16"), await nativeBackend("avx512bf16", 3, "bf16")];
+      const expected = await results(reference, one, 11, "bf16");
+      const [actual, threaded] = await Promise.all(backends.map((backend) => results(backend, one, 11, "bf16")));
+      actual.forEach((output, i) => {
+        const difference = relativeDifference(output, expected[i]);
+        expect(difference, `output ${i}`).toBeLessThanOrEqual(Math.max(tolerances[one.kernel] ?? 0, 2 ** -8));
+      });
+      if (!summedByThread.includes(one.kernel)) expect(sameBits(threaded, actual)).toBe(true);
       for (const backend of backends) backend.dispose();
     },
   );

@@ -103,6 +103,23 @@ describe("a small Llama", () => {
     expect(peaks[1]).toBeLessThan(0.9 * peaks[0]);
   });
 
+  it.runIf(supportedLevels().includes("avx512bf16"))(
+    "trains in bf16 as the reference does with the same rounding, and near f32 (skipped without AVX512-BF16)",
+    async () => {
+      const rounded = await trained(await createBackend("reference", { precision: "bf16" }));
+      const backend = await createBackend("cpu", { threads: 2, precision: "bf16", level: "avx512bf16" });
+      const once = await trained(backend);
+      expect(await trained(backend, { activationCheckpointing: true })).toEqual(once);
+      expect(relativeError(once.losses, rounded.losses)).toBeLessThan(1e-3);
+      expect(relativeError(once.gradients, rounded.gradients)).toBeLessThan(0.02);
+      expect(relativeError(once.losses, reference.losses)).toBeLessThan(3e-3);
+      expect(relativeError(once.gradients, reference.gradients)).toBeLessThan(0.05);
+      expect(relativeError(once.cached, once.whole)).toBeLessThan(0.02);
+      expect(backend.memory().bytes).toBe(0);
+      backend.dispose();
+    },
+  );
+
   describe.each(supportedLevels())("on the cpu backend at %s", (level) => {
     it.each([1, 2, 3])("trains as the reference does, with the same bits twice, on %i threads", async (threads) => {
       process.env.TILTH_ISA = level;

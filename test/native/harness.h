@@ -30,6 +30,22 @@ struct Floats : std::vector<float> {
   void keep() const { ::keep(data(), static_cast<int64_t>(size())); }
 };
 
+// The same in bfloat16, or in f32.
+struct Numbers {
+  const bool bf16;
+  Floats floats;
+  std::vector<uint16_t> halves;
+
+  Numbers(int64_t count, bool inBfloat16)
+      : bf16(inBfloat16), floats(bf16 ? 0 : count), halves(static_cast<size_t>(bf16 ? count : 0)) {
+    for (uint16_t& half : halves) half = static_cast<uint16_t>(0x3f80 + static_cast<int>(next() * 100));
+  }
+  operator void*() { return bf16 ? static_cast<void*>(halves.data()) : floats.data(); }
+  void keep() const {
+    if (!bf16) floats.keep();
+  }
+};
+
 // Integers in [0, limit).
 struct Integers : std::vector<int32_t> {
   Integers(int64_t limit, int64_t count) : std::vector<int32_t>(static_cast<size_t>(count)) {
@@ -48,6 +64,11 @@ constexpr int64_t kCounts[] = {1, 7, 65, 40001};
 inline void overMatrices(const std::function<void(int64_t, int64_t)>& body) {
   for (int64_t rows : kLengths)
     for (int64_t width : kLengths) body(rows, width);
+}
+
+// Calls body(bf16) for numbers of both types, which every library has.
+inline void overTypes(const std::function<void(bool)>& body) {
+  for (bool bf16 : {false, true}) body(bf16);
 }
 
 // Calls body(bf16) in f32, then in bf16 where this library multiplies in it.

@@ -1,5 +1,12 @@
 /** Tensors with seeded random content, the same on every backend. */
-import { type Backend, elementCount, type Tensor, tensorOver } from "../../src/engine/index.ts";
+import {
+  type Backend,
+  elementBytes,
+  elementCount,
+  type Precision,
+  type Tensor,
+  tensorOver,
+} from "../../src/engine/index.ts";
 import { Random } from "../../src/foundation/index.ts";
 
 export class Workbench {
@@ -8,6 +15,8 @@ export class Workbench {
   constructor(
     readonly backend: Backend,
     seed: number,
+    /** What `numbers` and its fellows are. */
+    readonly numberType: Precision = "f32",
   ) {
     this.random = new Random(seed);
   }
@@ -26,6 +35,28 @@ export class Workbench {
   strided(rows: number, width: number, extra: number): Tensor {
     const whole = this.normal([rows, width + extra]);
     return { ...whole, shape: [rows, width] };
+  }
+
+  /** As `normal`, in the bench's number type. */
+  numbers(shape: readonly number[], scale = 1): Tensor {
+    return this.inNumberType(this.normal(shape, scale));
+  }
+
+  stridedNumbers(rows: number, width: number, extra: number): Tensor {
+    const whole = this.numbers([rows, width + extra]);
+    return { ...whole, shape: [rows, width] };
+  }
+
+  emptyNumbers(shape: readonly number[]): Tensor {
+    return this.inNumberType(this.empty(shape));
+  }
+
+  private inNumberType(tensor: Tensor): Tensor {
+    if (this.numberType === "f32") return tensor;
+    const bytes = Math.max(64, elementCount(tensor) * elementBytes.bf16);
+    const out = tensorOver(this.backend.allocate(bytes), tensor.shape, "bf16");
+    this.backend.kernels.copy(out, tensor);
+    return out;
   }
 
   values(data: Float32Array | Int32Array, shape: readonly number[] = [data.length]): Tensor {
@@ -51,7 +82,7 @@ export async function elementsOf(backend: Backend, tensor: Tensor): Promise<Floa
   const width = tensor.shape[tensor.shape.length - 1] ?? 1;
   const rowCount = elementCount(tensor) / width;
   if (tensor.rowStride === width) return backend.read(tensor);
-  const span = tensorOver(tensor.storage, [(rowCount - 1) * tensor.rowStride + width], "f32", tensor.offset);
+  const span = tensorOver(tensor.storage, [(rowCount - 1) * tensor.rowStride + width], tensor.type, tensor.offset);
   const all = await backend.read(span);
   const out = new Float32Array(rowCount * width);
   for (let row = 0; row < rowCount; row++) {

@@ -27,9 +27,10 @@ export function splitPackedHeads(packed: Tensor, shape: AttentionShape): { query
 export const attention = defineOp<"packed", "out", "logSumExp", AttentionOptions>({
   name: "attention",
   inputs: ["packed"],
+  takesBfloat16: ["packed"],
   forward(context, { packed }, { shape, visibleFrom, visibleTo }) {
     const tokens = shape.sequences * shape.queryLength;
-    const out = context.allocate([tokens, shape.heads * shape.headSize]);
+    const out = context.allocate([tokens, shape.heads * shape.headSize], packed.type);
     const logSumExp = context.allocate([shape.heads, tokens]);
     context.backend.kernels.attention(
       { ...splitPackedHeads(packed, shape), out, logSumExp, visibleFrom, visibleTo },

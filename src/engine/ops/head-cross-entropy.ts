@@ -1,4 +1,4 @@
-import { defineOp, type GradientSink, type OpContext, type PartialTensors } from "../op.ts";
+import { defineOp, type GradientSink, type OpContext } from "../op.ts";
 import { rowsOf, type Tensor } from "../tensor.ts";
 
 /** `normalizer` divides the summed loss: usually the number of targets in the whole batch. */
@@ -8,75 +8,70 @@ export interface HeadCrossEntropyOptions {
   readonly normalizer: number;
 }
 
-type Saved = "xGradient" | "weightGradient" | "biasGradient";
-
 /**
- * Output head and mean softmax cross-entropy, chunked so that all logits never exist at once.
+ * Output head and mean softmax cross-entropy, chunked so that all logits never exist at once. The gradients come out of the
+ * same logits, so that these are not computed a second time.
  * x: [tokens, width], weight: [vocabulary, width]; loss: [1] = Σ losses / normalizer, losses: [tokens] in nats.
  */
-export const headCrossEntropy = defineOp<"x" | "weight", "loss" | "losses", Saved, HeadCrossEntropyOptions>({
+export const headCrossEntropy = defineOp<"x" | "weight", "loss" | "losses", never, HeadCrossEntropyOptions>({
   name: "headCrossEntropy",
   inputs: ["x", "weight"],
+  takesBfloat16: ["x"],
+  keeps: [],
   objective: true,
-  forward: (context, { x, weight }, options) => forward(context, x, weight, undefined, options),
-  backward(context, _gradients, { saved }, { normalizer }, sink) {
-    backward(context, saved, normalizer, sink);
-  },
+  forward: (context, inputs, options, sink) => forward(context, inputs, options, sink),
+  backward() {},
 });
 
 /** As `headCrossEntropy` for a head with a bias [vocabulary] (BERT). */
 export const headCrossEntropyWithBias = defineOp<
   "x" | "weight" | "bias",
   "loss" | "losses",
-  Saved,
+  never,
   HeadCrossEntropyOptions
 >({
   name: "headCrossEntropyWithBias",
   inputs: ["x", "weight", "bias"],
+  takesBfloat16: ["x"],
+  keeps: [],
   objective: true,
-  forward: (context, { x, weight, bias }, options) => forward(context, x, weight, bias, options),
-  backward(context, _gradients, { saved }, { normalizer }, sink) {
-    backward(context, saved, normalizer, sink);
-    sink.accumulate("bias", (out) => addScaled(context, out, saved.biasGradient!, 1 / normalizer));
+  forward(context, inputs, options, sink) {
+    if (sink === undefined) return forward(context, inputs, options);
+    let result: ReturnType<typeof forward> | undefined;
+    sink.accumulateOrScratch("bias", (biasGradient) => {
+      result = forward(context, inputs, options, sink, biasGradient);
+    });
+    return result!;
   },
+  backward() {},
 });
 
 function forward(
   context: OpContext,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | undefined,
+  inputs: { readonly x: Tensor; readonly weight: Tensor; readonly bias?: Tensor },
   { targets, normalizer }: HeadCrossEntropyOptions,
+  sink?: GradientSink<"x" | "weight">,
+  biasGradient?: Tensor,
 ) {
   const { kernels } = context.backend;
+  const { x, weight } = inputs;
   const losses = context.allocate([rowsOf(x)]);
   const loss = context.allocate([1]);
-  // The gradients come out of the same logits, so that these are not computed a second time.
-  const saved: PartialTensors<Saved> = context.recording
-    ? {
-        xGradient: context.allocate(x.shape),
-        weightGradient: context.allocate(weight.shape),
-        ...(bias && { biasGradient: context.allocate(bias.shape) }),
-      }
-    : {};
-  kernels.headCrossEntropy({ losses, x, weight, bias, targets, ...saved });
+  const scale = 1 / normalizer;
+  if (sink === undefined) {
+    kernels.headCrossEntropy({ losses, ...inputs, targets });
+  } else {
+    const xGradient = context.allocate(x.shape);
+    const claimed = sink.claim("weight");
+    const weightGradient = claimed?.gradient ?? context.allocate(weight.shape);
+    const accumulateWeight = claimed?.accumulate ?? false;
+    const gradients = { x: xGradient, weight: weightGradient, bias: biasGradient, scale, accumulateWeight };
+    kernels.headCrossEntropy({ losses, ...inputs, targets, gradients });
+    sink.pass("x", xGradient);
+    context.free(xGradient);
+    if (claimed === undefined) context.free(weightGradient);
+  }
   kernels.sum(loss, losses);
-  kernels.scale(loss, loss, 1 / normalizer);
-  return { outputs: { loss, losses }, saved };
-}
-
-function backward(
-  context: OpContext,
-  saved: PartialTensors<Saved>,
-  normalizer: number,
-  sink: GradientSink<"x" | "weight">,
-): void {
-  sink.overwrite("x", (out) => context.backend.kernels.scale(out, saved.xGradient!, 1 / normalizer));
-  sink.accumulate("weight", (out) => addScaled(context, out, saved.weightGradient!, 1 / normalizer));
-}
-
-/** out += gradient · factor; the gradient is scaled in place. */
-function addScaled({ backend: { kernels } }: OpContext, out: Tensor, gradient: Tensor, factor: number): void {
-  kernels.scale(gradient, gradient, factor);
-  kernels.add(out, out, gradient);
+  kernels.scale(loss, loss, scale);
+  return { outputs: { loss, losses } };
 }

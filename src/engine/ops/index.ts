@@ -4,6 +4,7 @@ import { add } from "./add.ts";
 import { addIntoRows } from "./add-into-rows.ts";
 import { addRows } from "./add-rows.ts";
 import { attention } from "./attention.ts";
+import { cast } from "./cast.ts";
 import { contrastiveLoss, sigmoidContrastiveLoss } from "./contrastive-loss.ts";
 import { crossAttention } from "./cross-attention.ts";
 import { dropout } from "./dropout.ts";
@@ -24,7 +25,7 @@ import { rope } from "./rope.ts";
 import { swiglu } from "./swiglu.ts";
 
 export const ops = {
-  ...{ embedding, gatherRows, patchEmbedding, add, addRows, dropout, linear, linearWithBias },
+  ...{ embedding, gatherRows, patchEmbedding, cast, add, addRows, dropout, linear, linearWithBias },
   ...{ rmsNorm, residualRmsNorm, layerNorm, residualLayerNorm, headNorm, l2Normalize },
   ...{ rope, attention, swiglu, activation, meanRows },
   ...{ headCrossEntropy, headCrossEntropyWithBias, contrastiveLoss, sigmoidContrastiveLoss },
@@ -37,6 +38,7 @@ export {
   addIntoRows,
   addRows,
   attention,
+  cast,
   contrastiveLoss,
   crossAttention,
   dropout,

@@ -13,6 +13,8 @@ export interface RopeOptions {
 export const rope = defineOp<"x", "out", never, RopeOptions>({
   name: "rope",
   inputs: ["x"],
+  takesBfloat16: ["x"],
+  keeps: [],
   inPlace: { out: "x" },
   forward(context, { x }, { table, positions, heads, headSize }) {
     context.backend.kernels.rope(x, x, table, positions, heads, headSize, false);

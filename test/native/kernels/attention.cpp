@@ -1,9 +1,9 @@
 #include "../harness.h"
 
-FUNCTION(void, attention, int, const float*, int64_t, const float*, int64_t, const float*, int64_t, float*, int64_t, float*,
+FUNCTION(void, attention, int, int, const void*, int64_t, const void*, int64_t, const void*, int64_t, void*, int64_t, float*,
          const int32_t*, const int32_t*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, int, int);
-FUNCTION(void, attention_backward, int, const float*, int64_t, const float*, int64_t, const float*, int64_t, const float*,
-         int64_t, const float*, const float*, int64_t, float*, int64_t, float*, int64_t, float*, int64_t, const int32_t*,
+FUNCTION(void, attention_backward, int, int, const void*, int64_t, const void*, int64_t, const void*, int64_t, const void*,
+         int64_t, const float*, const void*, int64_t, void*, int64_t, void*, int64_t, void*, int64_t, const int32_t*,
          const int32_t*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, float, int, int);
 
 namespace {
@@ -16,24 +16,29 @@ struct Shape {
 void forwardAndBackward(int threads, const Shape& shape, bool backward) {
   const auto [sequences, queries, keys, heads, keyHeads, size, causal] = shape;
   const int64_t width = heads * size, keyWidth = keyHeads * size, tokens = sequences * queries, others = sequences * keys;
-  Floats q(span(tokens, width, width + 1)), k(span(others, keyWidth, keyWidth + 2)), v(span(others, keyWidth, keyWidth));
-  Floats out(tokens * width), sums(heads * tokens), gradient(tokens * width);
-  Floats dq(span(tokens, width, width + 1)), dk(span(others, keyWidth, keyWidth + 2)), dv(span(others, keyWidth, keyWidth));
+  Floats sums(heads * tokens);
   Integers from(keys, tokens), to(keys + 1, tokens);
-  for (int masked = 0; masked < 2; masked++)
-    overPrecisions([&, sequences = sequences, queries = queries, keys = keys, heads = heads, keyHeads = keyHeads, size = size,
-                    causal = causal](int bf16) {
-      const int32_t *first = masked ? from.data() : nullptr, *last = masked ? to.data() : nullptr;
-      tilth_attention(threads, q, width + 1, k, keyWidth + 2, v, keyWidth, out, width, sums, first, last, sequences, queries,
-                      keys, heads, keyHeads, size, 0.3f, causal, bf16);
-      if (!bf16 && !backward) out.keep();
-      if (!bf16 && !backward) sums.keep();
-      if (!backward) return;
-      tilth_attention_backward(threads, q, width + 1, k, keyWidth + 2, v, keyWidth, out, width, sums, gradient, width, dq,
-                               width + 1, dk, keyWidth + 2, dv, keyWidth, first, last, sequences, queries, keys, heads,
-                               keyHeads, size, 0.3f, causal, bf16);
-      if (bf16) return;
-      for (const Floats* result : {&dq, &dk, &dv}) result->keep();
+  auto call = [&, sequences = sequences, queries = queries, keys = keys, heads = heads, keyHeads = keyHeads, size = size,
+               causal = causal](bool masked, int precision, bool bf16) {
+    Numbers q(span(tokens, width, width + 1), bf16), k(span(others, keyWidth, keyWidth + 2), bf16);
+    Numbers v(span(others, keyWidth, keyWidth), bf16), out(tokens * width, bf16), gradient(tokens * width, bf16);
+    Numbers dq(span(tokens, width, width + 1), bf16), dk(span(others, keyWidth, keyWidth + 2), bf16);
+    Numbers dv(span(others, keyWidth, keyWidth), bf16);
+    const int32_t *first = masked ? from.data() : nullptr, *last = masked ? to.data() : nullptr;
+    tilth_attention(threads, bf16, q, width + 1, k, keyWidth + 2, v, keyWidth, out, width, sums, first, last, sequences, queries,
+                    keys, heads, keyHeads, size, 0.3f, causal, precision);
+    if (!precision && !backward) out.keep();
+    if (!precision && !backward) sums.keep();
+    if (!backward) return;
+    tilth_attention_backward(threads, bf16, q, width + 1, k, keyWidth + 2, v, keyWidth, out, width, sums, gradient, width, dq,
+                             width + 1, dk, keyWidth + 2, dv, keyWidth, first, last, sequences, queries, keys, heads, keyHeads,
+                             size, 0.3f, causal, precision);
+    if (precision) return;
+    for (const Numbers* result : {&dq, &dk, &dv}) result->keep();
+  };
+  for (bool masked : {false, true})
+    overPrecisions([&](int precision) {
+      for (int bf16 = 0; bf16 <= precision; bf16++) call(masked, precision, bf16);
     });
 }
 

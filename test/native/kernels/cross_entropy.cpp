@@ -1,22 +1,26 @@
 #include "../harness.h"
 
-FUNCTION(int64_t, head_cross_entropy, int, float*, const float*, const float*, const float*, const int32_t*, float*, float*,
-         float*, int64_t, int64_t, int64_t, int);
+FUNCTION(int64_t, head_cross_entropy, int, float*, const void*, int, const float*, const float*, const int32_t*, float*, float*,
+         float*, int64_t, int64_t, int64_t, float, int, int);
 
 namespace {
 
 void crossEntropy(int threads, int64_t tokens, int64_t width, int64_t vocabulary) {
-  Floats losses(tokens), x(tokens * width), weight(vocabulary * width), dx(tokens * width), dw(vocabulary * width);
+  Floats losses(tokens), weight(vocabulary * width), dx(tokens * width), dw(vocabulary * width);
   Floats bias(vocabulary), db(vocabulary);
   Integers targets(vocabulary, tokens);
   targets[0] = -1;
-  overPrecisions([&](int bf16) {
-    tilth_head_cross_entropy(threads, losses, x, weight, nullptr, targets, nullptr, nullptr, nullptr, tokens, width, vocabulary, bf16);
-    tilth_head_cross_entropy(threads, losses, x, weight, bias, targets, dx, dw, db, tokens, width, vocabulary, bf16);
-    if (!bf16) db.keep();
-    tilth_head_cross_entropy(threads, losses, x, weight, nullptr, targets, dx, dw, nullptr, tokens, width, vocabulary, bf16);
-    if (bf16) return;
-    for (const Floats* result : {&losses, &dx, &dw}) result->keep();
+  overPrecisions([&](int precision) {
+    for (int bf16 = 0; bf16 <= precision; bf16++) {
+      Numbers x(tokens * width, bf16);
+      tilth_head_cross_entropy(threads, losses, x, bf16, weight, nullptr, targets, nullptr, nullptr, nullptr, tokens, width,
+                               vocabulary, 1, 0, precision);
+      for (int add : {0, 1})
+        tilth_head_cross_entropy(threads, losses, x, bf16, weight, add ? bias.data() : nullptr, targets, dx, dw,
+                                 add ? db.data() : nullptr, tokens, width, vocabulary, 0.5f, add, precision);
+      if (precision) continue;
+      for (const Floats* result : {&losses, &dx, &dw, &db}) result->keep();
+    }
   });
 }
 

@@ -1,7 +1,7 @@
 #include "../harness.h"
 
-FUNCTION(void, matmul, int, float*, int64_t, const float*, int64_t, int, const float*, int64_t, int, int64_t, int64_t, int64_t,
-         int, int);
+FUNCTION(void, matmul, int, void*, int64_t, int, const void*, int64_t, int, int, const void*, int64_t, int, int, int64_t, int64_t,
+         int64_t, int, int);
 
 namespace {
 
@@ -10,11 +10,15 @@ void product(int threads, int64_t m, int64_t n, int64_t k) {
     for (int64_t extra = 0; extra < 4; extra += 3) {
       const int64_t aRows = turned & 1 ? k : m, aWidth = turned & 1 ? m : k;
       const int64_t bRows = turned & 2 ? n : k, bWidth = turned & 2 ? k : n;
-      Floats a(span(aRows, aWidth, aWidth + extra)), b(span(bRows, bWidth, bWidth + extra)), c(span(m, n, n + extra));
-      overPrecisions([&](int bf16) {
-        tilth_matmul(threads, c, n + extra, a, aWidth + extra, turned & 1, b, bWidth + extra, turned >> 1, m, n, k,
-                     static_cast<int>(extra), bf16);
-        if (!bf16) c.keep();
+      // Each matrix of each type where products are in bf16.
+      overPrecisions([&](int precision) {
+        for (int types = 0; types <= 7 * precision; types++) {
+          Numbers a(span(aRows, aWidth, aWidth + extra), types & 1), b(span(bRows, bWidth, bWidth + extra), types & 2);
+          Numbers c(span(m, n, n + extra), types & 4);
+          tilth_matmul(threads, c, n + extra, c.bf16, a, aWidth + extra, turned & 1, a.bf16, b, bWidth + extra, turned >> 1,
+                       b.bf16, m, n, k, static_cast<int>(extra), precision);
+          if (!precision) c.keep();
+        }
       });
     }
 }

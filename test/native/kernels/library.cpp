@@ -11,8 +11,8 @@ FUNCTION(void, write, void*, const void*, int64_t);
 FUNCTION(void, read, void*, const void*, int64_t);
 FUNCTION(double, peak_flops, int, double, int);
 FUNCTION(double, kernel_seconds, );
-FUNCTION(void, fill, int, float*, float, int64_t);
-FUNCTION(void, add, int, float*, const float*, const float*, int64_t);
+FUNCTION(void, fill, int, void*, int, float, int64_t);
+FUNCTION(void, add, int, void*, int, const void*, int, const void*, int, int64_t);
 
 namespace {
 
@@ -56,16 +56,16 @@ KERNEL(peak_flops) {
 KERNEL(kernel_seconds) {
   Floats out(40000);
   const double before = tilth_kernel_seconds();
-  tilth_fill(threads, out, 1.0f, 40000);
+  tilth_fill(threads, out, 0, 1.0f, 40000);
   expect(tilth_kernel_seconds() > before, "time inside kernels is counted");
 }
 
 // Thousands of tiny jobs on changing teams: each must be complete when the call returns.
 KERNEL(pool_jobs) {
   Floats values(70000), ones(70000);
-  tilth_fill(1, ones, 1.0f, 70000);
-  tilth_fill(1, values, 0.0f, 70000);
-  for (int job = 0; job < 1000; job++) tilth_add(1 + job % threads, values, values, ones, job % 10 == 0 ? 70000 : 20000);
+  tilth_fill(1, ones, 0, 1.0f, 70000);
+  tilth_fill(1, values, 0, 0.0f, 70000);
+  for (int job = 0; job < 1000; job++) tilth_add(1 + job % threads, values, 0, values, 0, ones, 0, job % 10 == 0 ? 70000 : 20000);
   for (int i = 0; i < 70000; i++) expect(values[i] == (i < 20000 ? 1000.0f : 100.0f), "every job is complete");
 }
 
@@ -74,7 +74,7 @@ KERNEL(pool_callers) {
   auto caller = [=] {
     for (int job = 0; job < 100; job++) {
       std::vector<float> mine(50000);
-      tilth_fill(threads, mine.data(), 2.0f, 50000);
+      tilth_fill(threads, mine.data(), 0, 2.0f, 50000);
       for (float value : mine) expect(value == 2.0f, "a caller's job is its own");
     }
   };

@@ -35,6 +35,33 @@ export function addressOf(tensor: Tensor, type: ElementType, what: string): numb
   return storage.address + tensor.offset * elementBytes[type];
 }
 
+/** 1 for bf16, 0 for f32; other types are refused. */
+export function bfloat16Flag(tensor: Tensor, what: string): number {
+  if (tensor.type === "i32") throw new TypeError(`${what}: expected f32 or bf16, got i32`);
+  return Number(tensor.type === "bf16");
+}
+
+/** Address and type flag of a contiguous f32 or bf16 tensor; zeros for one that is left out. */
+export function numbers(tensor: Tensor | undefined, what: string): [number, number] {
+  if (tensor === undefined) return [0, 0];
+  return [flat(tensor, what, tensor.type), bfloat16Flag(tensor, what)];
+}
+
+/** Address, row stride and type flag of an f32 or bf16 tensor. */
+export function stridedNumbers(tensor: Tensor, what: string): [number, number, number] {
+  return [addressOf(tensor, tensor.type, what), tensor.rowStride, bfloat16Flag(tensor, what)];
+}
+
+/** The type that all tensors have in common. Throws TypeError where they differ. */
+export function commonType(what: string, ...tensors: readonly Tensor[]): ElementType {
+  const [{ type }] = tensors;
+  for (const other of tensors) {
+    if (other.type !== type)
+      throw new TypeError(`${what}: expected ${type} as the first tensor has, got ${other.type}`);
+  }
+  return type;
+}
+
 /** As `addressOf` for a tensor that must be contiguous. */
 export function flat(tensor: Tensor, what: string, type: ElementType = "f32"): number {
   if (!isContiguous(tensor)) throw new RangeError(`${what}: a tensor of shape [${tensor.shape}] must be contiguous`);

@@ -2,7 +2,8 @@
 import { availableParallelism } from "node:os";
 import { TilthError } from "../../../foundation/index.ts";
 import type { Backend, Precision } from "../../backend.ts";
-import { elementBytes, elementCount } from "../../tensor.ts";
+import { decodeBfloat16 } from "../../bfloat16.ts";
+import { elementCount } from "../../tensor.ts";
 import { ensureNativeLibrary } from "./build.ts";
 import { flat, NativeStorage } from "./checks.ts";
 import { chosenLevel } from "./isa.ts";
@@ -56,13 +57,18 @@ export async function createCpuBackend(
       library.write(flat(tensor, "write", type), data, data.byteLength);
     },
     async read(tensor) {
+      if (tensor.type === "bf16") {
+        const halves = new Uint16Array(elementCount(tensor));
+        library.read(halves, flat(tensor, "read", "bf16"), halves.byteLength);
+        return decodeBfloat16(halves);
+      }
       const data = new Float32Array(elementCount(tensor));
-      library.read(data, flat(tensor, "read"), data.length * elementBytes.f32);
+      library.read(data, flat(tensor, "read"), data.byteLength);
       return data;
     },
     async readIntegers(tensor) {
       const data = new Int32Array(elementCount(tensor));
-      library.read(data, flat(tensor, "readIntegers", "i32"), data.length * elementBytes.i32);
+      library.read(data, flat(tensor, "readIntegers", "i32"), data.byteLength);
       return data;
     },
     kernelSeconds: () => library.kernel_seconds(),

@@ -10,7 +10,7 @@ import type {
 } from "../../backend.ts";
 import { dropoutConstants } from "../../dropout.ts";
 import { elementCount, rowsOf, type Tensor, widthOf } from "../../tensor.ts";
-import { addressOf, flat, requireShape } from "./checks.ts";
+import { addressOf, bfloat16Flag, commonType, flat, numbers, requireShape, stridedNumbers } from "./checks.ts";
 import { imageKernels } from "./image-kernels.ts";
 import type { NativeLibraryFunctions } from "./library.ts";
 
@@ -18,17 +18,23 @@ import type { NativeLibraryFunctions } from "./library.ts";
 export function nativeKernels(library: NativeLibraryFunctions, threads: number, precision: Precision): Kernels {
   const bf16 = Number(precision === "bf16");
   return {
-    fill: (out, value) => void library.fill(threads, flat(out, "fill"), value, elementCount(out)),
+    fill: (out, value) => void library.fill(threads, ...numbers(out, "fill"), value, elementCount(out)),
 
     copy(out, from) {
       requireShape(from, rowsOf(out), widthOf(out), "copy: from");
-      const [to, source] = [addressOf(out, out.type, "copy"), addressOf(from, out.type, "copy")];
-      library.copy(threads, to, out.rowStride, source, from.rowStride, rowsOf(out), widthOf(out));
+      const sizes = [rowsOf(out), widthOf(out)];
+      if (out.type !== "i32") {
+        library.copy(threads, ...stridedNumbers(out, "copy"), ...stridedNumbers(from, "copy: from"), ...sizes);
+        return;
+      }
+      // Whole numbers of four bytes are copied as f32 are.
+      const [to, source] = [addressOf(out, "i32", "copy"), addressOf(from, "i32", "copy: from")];
+      library.copy(threads, to, out.rowStride, 0, source, from.rowStride, 0, ...sizes);
     },
 
     add(out, a, b) {
       const count = sameCount("add", out, a, b);
-      library.add(threads, flat(out, "add"), flat(a, "add"), flat(b, "add"), count);
+      library.add(threads, ...numbers(out, "add"), ...numbers(a, "add"), ...numbers(b, "add"), count);
     },
 
     scale(out, x, factor) {
@@ -43,11 +49,13 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       const [inner, n] = transposeB ? [widthOf(b), rowsOf(b)] : [rowsOf(b), widthOf(b)];
       if (inner !== k) throw new RangeError(`matmul: inner lengths ${k} and ${inner} differ`);
       requireShape(out, m, n, "matmul: out");
-      const [to, left, right] = [out, a, b].map((tensor) => addressOf(tensor, "f32", "matmul"));
+      if (precision === "f32") for (const one of [out, a, b]) requireSingle(one, "matmul");
+      const flags = [out, a, b].map((tensor) => bfloat16Flag(tensor, "matmul"));
+      const [to, left, right] = [out, a, b].map((tensor) => addressOf(tensor, tensor.type, "matmul"));
       library.matmul(
         threads,
-        ...[to, out.rowStride, left, a.rowStride, Number(transposeA), right, b.rowStride, Number(transposeB)],
-        ...[m, n, k, Number(accumulate), bf16],
+        ...[to, out.rowStride, flags[0], left, a.rowStride, Number(transposeA), flags[1]],
+        ...[right, b.rowStride, Number(transposeB), flags[2], m, n, k, Number(accumulate), bf16],
       );
     },
 
@@ -75,8 +83,12 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       const [rows, width] = [rowsOf(x), widthOf(x)];
       for (const matrix of [out, delta, sum]) if (matrix) requireShape(matrix, rows, width, "rmsNorm");
       requireCounts("rmsNorm", [inverseRms, rows], [weight, width]);
-      const tensors = [out, inverseRms, x, weight, delta, sum].map((one) => optional(one, "rmsNorm"));
-      library.rms_norm(threads, ...tensors, rows, width, epsilon);
+      if ((delta === undefined) !== (sum === undefined)) {
+        throw new RangeError("rmsNorm: delta and sum are given together or not at all");
+      }
+      const [inverse, from, factor, total] = [inverseRms, x, weight, sum].map((one) => optional(one, "rmsNorm"));
+      const [to, added] = [numbers(out, "rmsNorm: out"), numbers(delta, "rmsNorm: delta")];
+      library.rms_norm(threads, ...to, inverse, from, factor, ...added, total, rows, width, epsilon);
     },
 
     rmsNormBackward({ xGradient, weightGradient, gradient, x, weight, inverseRms, residualGradient }) {
@@ -85,8 +97,16 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
         if (matrix) requireShape(matrix, rows, width, "rmsNormBackward");
       }
       requireCounts("rmsNormBackward", [inverseRms, rows], [weight, width], [weightGradient, width]);
-      const tensors = [xGradient, weightGradient, gradient, x, weight, inverseRms, residualGradient];
-      library.rms_norm_backward(threads, ...tensors.map((one) => optional(one, "rmsNormBackward")), rows, width);
+      const targets = [xGradient, weightGradient].map((one) => flat(one, "rmsNormBackward"));
+      const values = [x, weight, inverseRms, residualGradient].map((one) => optional(one, "rmsNormBackward"));
+      library.rms_norm_backward(
+        threads,
+        ...targets,
+        ...numbers(gradient, "rmsNormBackward: gradient"),
+        ...values,
+        rows,
+        width,
+      );
     },
 
     layerNorm({ out, mean, inverseDeviation, x, weight, bias, delta, sum, epsilon }) {
@@ -175,7 +195,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       }
       const bad = library.rope(
         threads,
-        ...[addressOf(out, "f32", "rope"), out.rowStride, addressOf(x, "f32", "rope"), x.rowStride],
+        ...[addressOf(out, commonType("rope", x, out), "rope"), out.rowStride, ...stridedNumbers(x, "rope")],
         ...[flat(table, "rope: table"), flat(positions, "rope: positions", "i32")],
         ...[tokens, width, heads, headSize, rowsOf(table), Number(inverse)],
       );
@@ -188,6 +208,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       requireAttention(tensors, shape);
       library.attention(
         threads,
+        attentionFlag(tensors.query, tensors.key, tensors.value, tensors.out),
         ...strided(tensors.query, tensors.key, tensors.value, tensors.out),
         ...rest(tensors, shape),
         bf16,
@@ -208,6 +229,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       const [logSumExp, ...mask] = rest(tensors, shape);
       library.attention_backward(
         threads,
+        attentionFlag(query, key, value, out, gradient, queryGradient, keyGradient, valueGradient),
         ...strided(query, key, value, out),
         logSumExp,
         ...strided(gradient, queryGradient, keyGradient, valueGradient),
@@ -218,35 +240,36 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
 
     swiglu(out, gateUp) {
       requireShape(gateUp, rowsOf(out), 2 * widthOf(out), "swiglu: gateUp");
-      library.swiglu(threads, flat(out, "swiglu"), flat(gateUp, "swiglu"), rowsOf(out), widthOf(out));
+      const to = flat(out, "swiglu", commonType("swiglu", gateUp, out));
+      library.swiglu(threads, to, ...numbers(gateUp, "swiglu"), rowsOf(out), widthOf(out));
     },
 
     swigluBackward(gateUpGradient, gradient, gateUp) {
       const [rows, width] = [rowsOf(gradient), widthOf(gradient)];
       for (const one of [gateUp, gateUpGradient]) requireShape(one, rows, 2 * width, "swigluBackward");
-      const tensors = [gateUpGradient, gradient, gateUp].map((one) => flat(one, "swigluBackward"));
-      library.swiglu_backward(threads, ...tensors, rows, width);
+      const type = commonType("swigluBackward", gateUp, gradient, gateUpGradient);
+      const [to, from] = [gateUpGradient, gradient].map((one) => flat(one, "swigluBackward", type));
+      library.swiglu_backward(threads, to, from, ...numbers(gateUp, "swigluBackward"), rows, width);
     },
 
-    headCrossEntropy({ losses, x, weight, bias, targets, xGradient, weightGradient, biasGradient }) {
+    headCrossEntropy({ losses, x, weight, bias, targets, gradients }) {
       const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
+      const what = "headCrossEntropy";
       requireShape(weight, vocabulary, width, "headCrossEntropy: weight");
-      requireCounts("headCrossEntropy", [losses, tokens], [targets, tokens]);
-      for (const one of [bias, biasGradient]) if (one) requireCounts("headCrossEntropy: bias", [one, vocabulary]);
-      if ((xGradient === undefined) !== (weightGradient === undefined)) {
-        throw new RangeError("headCrossEntropy: xGradient and weightGradient are given together or not at all");
-      }
-      if (biasGradient && !(bias && weightGradient)) {
-        throw new RangeError("headCrossEntropy: biasGradient needs the bias and the other gradients");
-      }
-      if (xGradient) requireShape(xGradient, tokens, width, "headCrossEntropy: xGradient");
-      if (weightGradient) requireShape(weightGradient, vocabulary, width, "headCrossEntropy: weightGradient");
+      requireCounts(what, [losses, tokens], [targets, tokens]);
+      for (const one of [bias, gradients?.bias]) if (one) requireCounts("headCrossEntropy: bias", [one, vocabulary]);
+      if (gradients?.bias && !bias) throw new RangeError("headCrossEntropy: a gradient of the bias needs the bias");
+      if (precision === "f32") requireSingle(x, "headCrossEntropy: x");
+      if (gradients) requireShape(gradients.x, tokens, width, "headCrossEntropy: gradients.x");
+      if (gradients) requireShape(gradients.weight, vocabulary, width, "headCrossEntropy: gradients.weight");
       const bad = library.head_cross_entropy(
         threads,
-        ...[losses, x, weight, bias].map((one) => optional(one, "headCrossEntropy")),
-        flat(targets, "targets", "i32"),
-        ...[xGradient, weightGradient, biasGradient].map((one) => optional(one, "headCrossEntropy: gradient")),
-        ...[tokens, width, vocabulary, bf16],
+        ...[flat(losses, what), ...numbers(x, what), flat(weight, what), optional(bias, what)],
+        flat(targets, "headCrossEntropy: targets", "i32"),
+        ...[gradients?.x, gradients?.weight, gradients?.bias].map((one) =>
+          optional(one, "headCrossEntropy: gradients"),
+        ),
+        ...[tokens, width, vocabulary, gradients?.scale ?? 1, Number(gradients?.accumulateWeight ?? false), bf16],
       );
       if (bad < 0) throw new TilthError("headCrossEntropy: there is no memory for a block of logits");
       if (bad > 0) {
@@ -318,6 +341,15 @@ function optional(tensor: Tensor | undefined, what: string): number {
   return tensor === undefined ? 0 : flat(tensor, what);
 }
 
+function requireSingle(tensor: Tensor, what: string): void {
+  if (tensor.type !== "f32")
+    throw new TypeError(`${what}: a backend of precision f32 multiplies f32, not ${tensor.type}`);
+}
+
+function attentionFlag(...tensors: Tensor[]): number {
+  return Number(commonType("attention", ...tensors) === "bf16");
+}
+
 function sameCount(what: string, ...tensors: Tensor[]): number {
   const counts = tensors.map(elementCount);
   if (counts.some((count) => count !== counts[0]))
@@ -355,7 +387,7 @@ function requireAttention(tensors: AttentionTensors, shape: AttentionShape): voi
 }
 
 function strided(...tensors: Tensor[]): number[] {
-  return tensors.flatMap((tensor) => [addressOf(tensor, "f32", "attention"), tensor.rowStride]);
+  return tensors.flatMap((tensor) => [addressOf(tensor, tensor.type, "attention"), tensor.rowStride]);
 }
 
 function rest({ logSumExp, visibleFrom, visibleTo }: AttentionTensors, shape: AttentionShape): number[] {

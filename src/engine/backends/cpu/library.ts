@@ -2,10 +2,14 @@
 import koffi from "koffi";
 
 /** What a declared function looks like from TypeScript. */
-type Native = (...parameters: (number | Float32Array | Int32Array)[]) => number;
+type Native = (...parameters: (number | Float32Array | Int32Array | Uint16Array)[]) => number;
 
 const address = "uintptr_t";
 const length = "int64_t";
+
+/** A tensor whose type, f32 or bf16, follows its address (and its row stride) as a flag. */
+const numbers = [address, "int"] as const;
+const stridedNumbers = [address, length, "int"] as const;
 
 /** Result and parameters of every function of the C ABI (native/*.cpp); names without the prefix `tilth_`. */
 const signatures = {
@@ -16,20 +20,27 @@ const signatures = {
   kernel_seconds: ["double", []],
   peak_flops: ["double", ["int", "double", "int"]],
   has_bf16: [length, []],
-  fill: ["void", ["int", address, "float", length]],
-  copy: ["void", ["int", address, length, address, length, length, length]],
-  add: ["void", ["int", address, address, address, length]],
+  fill: ["void", ["int", ...numbers, "float", length]],
+  copy: ["void", ["int", ...stridedNumbers, ...stridedNumbers, length, length]],
+  add: ["void", ["int", ...numbers, ...numbers, ...numbers, length]],
   scale: ["void", ["int", address, address, "float", length]],
   sum: ["void", ["int", address, address, length]],
   norm: ["void", ["int", address, address, length]],
   matmul: [
     "void",
-    ["int", address, length, address, length, "int", address, length, "int", length, length, length, "int", "int"],
+    [
+      "int",
+      ...[address, length, "int", address, length, "int", "int", address, length, "int", "int"],
+      ...[length, length, length, "int", "int"],
+    ],
   ],
   embedding: [length, ["int", address, address, address, length, length, length]],
   embedding_backward: [length, ["int", address, address, address, length, length, length]],
-  rms_norm: ["void", ["int", address, address, address, address, address, address, length, length, "float"]],
-  rms_norm_backward: ["void", ["int", address, address, address, address, address, address, address, length, length]],
+  rms_norm: ["void", ["int", ...numbers, address, address, address, ...numbers, address, length, length, "float"]],
+  rms_norm_backward: [
+    "void",
+    ["int", address, address, ...numbers, address, address, address, address, length, length],
+  ],
   layer_norm: ["void", ["int", ...Array<string>(8).fill(address), length, length, "float"]],
   layer_norm_backward: ["void", ["int", ...Array<string>(9).fill(address), length, length]],
   head_norm: ["void", ["int", ...Array<string>(5).fill(address), length, length, length, length, length, "float"]],
@@ -41,12 +52,12 @@ const signatures = {
   mean_rows_backward: [length, ["int", address, address, address, address, length, length, length]],
   rope: [
     length,
-    ["int", address, length, address, length, address, address, length, length, length, length, length, "int"],
+    ["int", address, length, ...stridedNumbers, address, address, length, length, length, length, length, "int"],
   ],
   attention: [
     "void",
     [
-      "int",
+      ...["int", "int"],
       ...[address, length, address, length, address, length, address, length],
       ...[address, address, address],
       ...[length, length, length, length, length, length, "float", "int", "int"],
@@ -55,21 +66,27 @@ const signatures = {
   attention_backward: [
     "void",
     [
-      "int",
+      ...["int", "int"],
       ...[address, length, address, length, address, length, address, length, address, address, length],
       ...[address, length, address, length, address, length, address, address],
       ...[length, length, length, length, length, length, "float", "int", "int"],
     ],
   ],
-  swiglu: ["void", ["int", address, address, length, length]],
-  swiglu_backward: ["void", ["int", address, address, address, length, length]],
+  swiglu: ["void", ["int", address, ...numbers, length, length]],
+  swiglu_backward: ["void", ["int", address, address, ...numbers, length, length]],
   patches: ["void", ["int", address, address, ...Array<string>(6).fill(length)]],
   add_rows: ["void", ["int", address, length, address, length, address, length, length, length]],
   add_rows_backward: ["void", ["int", address, address, length, length, length, length]],
   l2_normalize: ["void", ["int", address, address, address, length, length]],
   l2_normalize_backward: ["void", ["int", address, address, address, address, length, length]],
   contrastive_loss: [length, ["int", ...Array<string>(9).fill(address), length, length, "int"]],
-  head_cross_entropy: [length, ["int", ...Array<string>(8).fill(address), length, length, length, "int"]],
+  head_cross_entropy: [
+    length,
+    [
+      ...["int", address, ...numbers, ...Array<string>(6).fill(address)],
+      ...[length, length, length, "float", "int", "int"],
+    ],
+  ],
   muon: [
     length,
     ["int", address, address, address, address, length, length, ...Array<string>(5).fill("double"), "int"],

@@ -5,7 +5,7 @@ import { floats, integers, requireMatrix } from "./memory.ts";
 import { roundingOf } from "./rounding.ts";
 
 export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEntropy"> => ({
-  headCrossEntropy({ losses, x, weight, bias, targets, xGradient, weightGradient, biasGradient }) {
+  headCrossEntropy({ losses, x, weight, bias, targets, gradients }) {
     const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
     requireMatrix(weight, vocabulary, width, "headCrossEntropy: weight");
     const rounded = roundingOf(precision);
@@ -14,10 +14,11 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
     );
     const wanted = integers(targets, "headCrossEntropy: targets");
     const to = floats(losses, "headCrossEntropy: losses");
-    const dx = xGradient && floats(xGradient, "headCrossEntropy: xGradient").fill(0);
-    const dw = weightGradient && floats(weightGradient, "headCrossEntropy: weightGradient").fill(0);
+    const dx = gradients && floats(gradients.x, "headCrossEntropy: gradients.x").fill(0);
+    const dw = gradients && floats(gradients.weight, "headCrossEntropy: gradients.weight");
+    if (gradients?.accumulateWeight === false) dw?.fill(0);
     const shift = bias && floats(bias, "headCrossEntropy: bias");
-    const db = biasGradient && floats(biasGradient, "headCrossEntropy: biasGradient").fill(0);
+    const db = gradients?.bias && floats(gradients.bias, "headCrossEntropy: gradients.bias");
     const logits = new Float64Array(vocabulary);
     for (let token = 0; token < tokens; token++) {
       const target = wanted[token];
@@ -36,9 +37,9 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
       let total = 0;
       for (let id = 0; id < vocabulary; id++) total += Math.exp(logits[id] - maximum);
       to[token] = maximum + Math.log(total) - logits[target];
-      if (dx === undefined || dw === undefined) continue;
+      if (gradients === undefined || dx === undefined || dw === undefined) continue;
       for (let id = 0; id < vocabulary; id++) {
-        const change = rounded(Math.exp(logits[id] - maximum) / total - (id === target ? 1 : 0));
+        const change = rounded(gradients.scale * (Math.exp(logits[id] - maximum) / total - (id === target ? 1 : 0)));
         if (db) db[id] += change;
         for (let i = 0; i < width; i++) {
           dx[token * width + i] += change * head[id * width + i];

@@ -1,9 +1,11 @@
 /** The reference backend: plain loops in TypeScript. It is the specification, the oracle and the fallback. */
 import { TilthError } from "../../../foundation/index.ts";
 import type { Backend, Kernels, Precision } from "../../backend.ts";
+import { decodeBfloat16 } from "../../bfloat16.ts";
 import { elementCount, tensorOver } from "../../tensor.ts";
 import { activations } from "./activation.ts";
 import { attentions } from "./attention.ts";
+import { throughSingle } from "./bfloat16.ts";
 import { contrastiveIn } from "./contrastive.ts";
 import { crossEntropyIn } from "./cross-entropy.ts";
 import { dropouts } from "./dropout.ts";
@@ -13,7 +15,7 @@ import { headNorms } from "./head-norm.ts";
 import { unitRows } from "./l2-normalize.ts";
 import { layerNorms } from "./layer-norm.ts";
 import { productsIn } from "./matmul.ts";
-import { floats, HostStorage, integers } from "./memory.ts";
+import { floats, HostStorage, halves, integers } from "./memory.ts";
 import { muonsIn } from "./muon.ts";
 import { normalization } from "./normalization.ts";
 import { optimizers } from "./optimizer.ts";
@@ -46,7 +48,7 @@ const kernelsIn = (precision: Precision): Kernels => ({
 /** Makes the reference backend. It uses one thread and the collector's memory; `auto` precision is f32 here. */
 export function createReferenceBackend(options: { precision?: Precision | "auto" } = {}): Backend {
   const precision = options.precision === "bf16" ? "bf16" : "f32";
-  const plainKernels = kernelsIn(precision);
+  const plainKernels = throughSingle(kernelsIn(precision));
   let bytes = 0;
   let peakBytes = 0;
   let kernelMilliseconds = 0;
@@ -86,7 +88,10 @@ export function createReferenceBackend(options: { precision?: Precision | "auto"
       if (data instanceof Int32Array) integers(tensor, "write").set(data);
       else floats(tensor, "write").set(data);
     },
-    read: async (tensor) => floats(tensor, "read").slice(),
+    read: async (tensor) =>
+      tensor.type === "bf16"
+        ? decodeBfloat16(halves(tensor).subarray(0, elementCount(tensor)))
+        : floats(tensor, "read").slice(),
     readIntegers: async (tensor) => integers(tensor, "readIntegers").slice(),
     kernelSeconds: () => kernelMilliseconds / 1000,
     measurePeakFlops: () => measurePeak(backend),

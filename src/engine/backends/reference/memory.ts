@@ -3,6 +3,9 @@ import { elementCount, isContiguous, rowsOf, type Storage, type Tensor, widthOf 
 
 /** A storage whose numbers the reference kernels may look at. */
 export class HostStorage implements Storage {
+  private static count = 0;
+  /** Tells storages apart. */
+  readonly id = HostStorage.count++;
   readonly buffer: ArrayBuffer;
 
   constructor(readonly bytes: number) {
@@ -25,6 +28,11 @@ export function floats(tensor: Tensor, what: string): Float32Array {
 export function spanning(tensor: Tensor, what: string): Float32Array {
   if (tensor.type !== "f32") throw new TypeError(`${what}: expected f32, got ${tensor.type}`);
   return new Float32Array(bufferOf(tensor), tensor.offset * 4);
+}
+
+/** The bits of a bf16 tensor's elements from its first one to the end of its storage. */
+export function halves(tensor: Tensor): Uint16Array {
+  return new Uint16Array(bufferOf(tensor), tensor.offset * 2);
 }
 
 /** The elements of a contiguous i32 tensor. */

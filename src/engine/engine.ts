@@ -228,14 +228,13 @@ export class Engine implements OpContext {
    * from their values (gradient caching).
    */
   backwardFrom(ends: readonly { readonly variable: Variable; readonly gradient: Tensor }[]): void {
-    const gradients = new Map<Variable, Tensor>();
     for (const { variable, gradient } of ends) {
       // A copy that the walk may free or write into.
       const own = this.allocate(gradient.shape);
       this.backend.kernels.copy(own, gradient);
-      gradients.set(variable, own);
+      this.gradients.set(variable, own);
     }
-    this.walkBack(0, gradients, []);
+    this.walkBack(0, []);
   }
 
   /** Takes the tape back to its first `length` entries. */

@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/index.ts";
 import type { BenchmarkLine } from "./compare.ts";
+import { curate } from "./curate.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
 import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStep } from "./train-step.ts";
@@ -13,6 +14,10 @@ export interface BenchmarkOptions {
   /** Whether the peer runs too. */
   readonly peer: boolean;
   readonly repetitions: number;
+  /** What follows the benchmark's name. */
+  readonly arguments: readonly string[];
+  /** Whether memory is measured over growing inputs, where a benchmark can. */
+  readonly memory: boolean;
   readonly warn: (message: string) => void;
 }
 
@@ -20,13 +25,14 @@ export interface BenchmarkOptions {
 const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkLine>>> = {
   "train-step": trainStep,
   tokenizer: tokenizerBenchmark,
+  curate,
   ...Object.fromEntries(
     kernelNames.map((name) => [name, (options: BenchmarkOptions) => kernelBenchmark(name, options)]),
   ),
 };
 
 const usage =
-  "npm run bench -- <name> [--preset P] [--precision auto|f32|bf16] [--peer] [--repetitions N] [--json]; the peer's Python is $TILTH_PYTHON";
+  "npm run bench -- <name> [--preset P] [--precision auto|f32|bf16] [--peer] [--repetitions N] [--memory] [--json]; the peer's Python is $TILTH_PYTHON";
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -34,12 +40,13 @@ async function main(): Promise<void> {
     options: {
       json: { type: "boolean", default: false },
       peer: { type: "boolean", default: false },
+      memory: { type: "boolean", default: false },
       preset: { type: "string" },
       precision: { type: "string", default: "auto" },
       repetitions: { type: "string", default: "10" },
     },
   });
-  const [name = ""] = positionals;
+  const [name = "", ...rest] = positionals;
   const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
   if (benchmark === undefined) {
     const guess = nearest(name, Object.keys(benchmarks));
@@ -56,7 +63,8 @@ async function main(): Promise<void> {
     throw new UsageError(`--repetitions is "${values.repetitions}", expected a whole number from 1`);
   }
   const warn = (message: string) => process.stderr.write(`tilth bench: ${message}\n`);
-  const line = await benchmark({ preset: values.preset, precision, peer: values.peer, repetitions, warn });
+  const { preset, peer, memory } = values;
+  const line = await benchmark({ preset, precision, peer, memory, repetitions, arguments: rest, warn });
   process.stdout.write(values.json ? `${JSON.stringify(line)}\n` : `${describe(line)}\n`);
 }
 

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/index.ts";
 import type { BenchmarkLine } from "./compare.ts";
 import { curate } from "./curate.ts";
+import { generate } from "./generate.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
 import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStep } from "./train-step.ts";
@@ -26,6 +27,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   "train-step": trainStep,
   tokenizer: tokenizerBenchmark,
   curate,
+  generate,
   ...Object.fromEntries(
     kernelNames.map((name) => [name, (options: BenchmarkOptions) => kernelBenchmark(name, options)]),
   ),

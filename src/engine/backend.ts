@@ -23,6 +23,8 @@ export interface Backend {
   readonly description: string;
   readonly threads: number;
   readonly precision: Precision;
+  /** Whether `write` rounds into bf16 tensors, and `embedding` and `matmul` (as b, transposed) take them as weights. */
+  readonly storesBfloat16: boolean;
   readonly kernels: Kernels;
 
   /** Memory of `bytes` bytes, aligned for the kernels, with unspecified content. Throws TilthError when there is none. */

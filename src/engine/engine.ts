@@ -3,6 +3,7 @@ import type { Backend } from "./backend.ts";
 import { MemoryPool } from "./memory.ts";
 import type { AnyOp, GradientSink, Op, OpContext, OpValues, PartialTensors } from "./op.ts";
 import { cast } from "./ops/cast.ts";
+import type { ArenaUse } from "./parameters.ts";
 import { type ElementType, elementCount, type Tensor } from "./tensor.ts";
 
 /** A tensor in a computation. Gradients are kept for parameters; for others they live only during `backward`. */
@@ -31,6 +32,8 @@ interface Checkpoint {
 export interface EngineOptions {
   /** Keep only inputs and outputs of what runs in `checkpoint`, and compute the rest again in the backward pass. */
   readonly activationCheckpointing?: boolean;
+  /** What the parameters of models made on this engine are for: training, if left out. */
+  readonly use?: ArenaUse;
 }
 
 /**
@@ -62,6 +65,10 @@ export class Engine implements OpContext {
 
   get recording(): boolean {
     return this.recordingNow;
+  }
+
+  get use(): ArenaUse {
+    return this.options.use ?? "training";
   }
 
   /** Scratch memory of the current scope. */

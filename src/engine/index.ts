@@ -9,6 +9,7 @@ export { AdamW, type AdamWConfiguration } from "./optimizers/adamw.ts";
 export { Muon, type MuonConfiguration } from "./optimizers/muon.ts";
 export type { Optimizer } from "./optimizers/optimizer.ts";
 export {
+  type ArenaUse,
   type Initialization,
   type Parameter,
   ParameterArena,

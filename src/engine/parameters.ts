@@ -2,7 +2,7 @@
 import { mixKeys, Random } from "../foundation/index.ts";
 import type { Backend } from "./backend.ts";
 import type { Variable } from "./engine.ts";
-import { elementCount, type Storage, type Tensor, tensorOver } from "./tensor.ts";
+import { elementBytes, elementCount, type Storage, type Tensor, tensorOver } from "./tensor.ts";
 
 /** How a parameter starts. */
 export type Initialization =
@@ -39,6 +39,12 @@ export interface ParameterGroup {
   readonly length: number;
 }
 
+/**
+ * What an arena is for: training holds f32 weights with gradients; inference holds weights alone, matrices in the element
+ * type given.
+ */
+export type ArenaUse = "training" | { readonly matrices: "f32" | "bf16" };
+
 const alignment = 64; // elements: parameters start on cache lines for every element size
 
 /** Parameters, gradients and groups over two storages of a backend. Gradients start at zero. */
@@ -47,12 +53,14 @@ export class ParameterArena {
   readonly groups: readonly ParameterGroup[];
   /** Elements of either arena, padding included. */
   readonly length: number;
-  private readonly values: Storage;
-  private readonly gradients: Storage;
+  /** Absent in inference, where every parameter has memory of its own. */
+  private readonly arenas: { readonly values: Storage; readonly gradients: Storage } | undefined;
+  private readonly storages: Storage[];
 
   constructor(
     readonly backend: Backend,
     specifications: readonly ParameterSpecification[],
+    use: ArenaUse = "training",
   ) {
     const treatments = [
       { decay: true, hidden: true },
@@ -77,23 +85,49 @@ export class ParameterArena {
     }
     this.groups = groups;
     this.length = length;
-    this.values = backend.allocate(length * 4);
-    this.gradients = backend.allocate(length * 4);
-    // Padding must be zero and stay so: the gradient norm and the optimizer run over it.
-    backend.kernels.fill(this.valueArena(), 0);
-    this.zeroGradients();
+    if (use === "training") {
+      this.arenas = { values: backend.allocate(length * 4), gradients: backend.allocate(length * 4) };
+      this.storages = [this.arenas.values, this.arenas.gradients];
+      // Padding must be zero and stay so: the gradient norm and the optimizer run over it.
+      backend.kernels.fill(this.valueArena(), 0);
+      this.zeroGradients();
+    } else {
+      this.storages = [];
+    }
     const parameters = new Map<string, Parameter>();
     ordered.forEach((specification, index) => {
-      if (parameters.has(specification.name)) throw new Error(`two parameters are named ${specification.name}`);
-      parameters.set(specification.name, {
-        name: specification.name,
-        specification,
-        requiresGradient: true,
-        tensor: tensorOver(this.values, specification.shape, "f32", starts[index]),
-        parameterGradient: tensorOver(this.gradients, specification.shape, "f32", starts[index]),
-      });
+      const { name, shape } = specification;
+      if (parameters.has(name)) throw new Error(`two parameters are named ${name}`);
+      parameters.set(
+        name,
+        this.arenas === undefined
+          ? this.inferenceParameter(specification, use === "training" ? "f32" : use.matrices)
+          : {
+              name,
+              specification,
+              requiresGradient: true,
+              tensor: tensorOver(this.arenas.values, shape, "f32", starts[index]),
+              parameterGradient: tensorOver(this.arenas.gradients, shape, "f32", starts[index]),
+            },
+      );
     });
     this.parameters = parameters;
+  }
+
+  private inferenceParameter(specification: ParameterSpecification, matrices: "f32" | "bf16"): Parameter {
+    const { name, shape } = specification;
+    const type = shape.length === 2 ? matrices : "f32";
+    const storage = this.backend.allocate(shape.reduce((a, b) => a * b, 1) * elementBytes[type]);
+    this.storages.push(storage);
+    return {
+      name,
+      specification,
+      requiresGradient: false,
+      tensor: tensorOver(storage, shape, type),
+      get parameterGradient(): Tensor {
+        throw new Error(`${name} is held for inference: it has no gradient`);
+      },
+    };
   }
 
   /** The parameter of that name; an unknown name is a mistake of the model. */
@@ -130,15 +164,19 @@ export class ParameterArena {
   }
 
   valueArena(start = 0, length = this.length): Tensor {
-    return tensorOver(this.values, [length], "f32", start);
+    return tensorOver(this.trained().values, [length], "f32", start);
   }
 
   gradientArena(start = 0, length = this.length): Tensor {
-    return tensorOver(this.gradients, [length], "f32", start);
+    return tensorOver(this.trained().gradients, [length], "f32", start);
+  }
+
+  private trained() {
+    if (this.arenas === undefined) throw new Error("weights held for inference are in no arena");
+    return this.arenas;
   }
 
   dispose(): void {
-    this.backend.release(this.values);
-    this.backend.release(this.gradients);
+    for (const storage of this.storages) this.backend.release(storage);
   }
 }

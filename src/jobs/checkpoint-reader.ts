@@ -1,7 +1,8 @@
 /** A checkpoint on a backend: the model with its weights, and its tokenizer. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Backend, Engine } from "../engine/index.ts";
+import { type ArenaUse, type Backend, Engine } from "../engine/index.ts";
+import { readSafetensorsFolder } from "../formats/index.ts";
 import { TilthError } from "../foundation/index.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { readTokenizerJson, type Tokenizer } from "../tokenizer/index.ts";
@@ -14,14 +15,20 @@ export interface LoadedModel {
   readonly tokenizer: Tokenizer;
 }
 
-/** Reads a Hugging Face folder. Throws TilthError naming the file, key or tensor that does not fit. */
-export function loadModel(folder: string, backend: Backend): LoadedModel {
+/** How weights are held: f32, bf16, or as the checkpoint stores them: bf16 where all its matrices are. */
+export type WeightsInMemory = "f32" | "bf16" | "stored";
+
+/**
+ * Reads a Hugging Face folder for inference. Throws TilthError naming the file, key or tensor that does not fit. Where the
+ * backend holds no bf16 weights they are f32, which changes no value that was stored in bf16.
+ */
+export function loadModel(folder: string, backend: Backend, weights: WeightsInMemory = "f32"): LoadedModel {
   if (!existsSync(folder)) {
     throw new TilthError(`there is no checkpoint at ${folder}`, { remedy: "Give the folder of a checkpoint." });
   }
   const { architecture, configuration } = readModelConfiguration(folder);
   const tokenizer = readTokenizerJson(join(folder, "tokenizer.json"));
-  const engine = new Engine(backend);
+  const engine = new Engine(backend, { use: inferenceUse(folder, backend, weights) });
   const model = architecture.create(engine, configuration);
   const { vocabularySize } = architecture.dimensions(configuration);
   if (tokenizer.vocabularySize > vocabularySize) {
@@ -31,4 +38,21 @@ export function loadModel(folder: string, backend: Backend): LoadedModel {
   }
   loadWeights(folder, model);
   return { engine, model, tokenizer };
+}
+
+function inferenceUse(folder: string, backend: Backend, weights: WeightsInMemory): ArenaUse {
+  const wanted = weights === "bf16" || (weights === "stored" && isStoredInBfloat16(folder));
+  return { matrices: wanted && backend.storesBfloat16 ? "bf16" : "f32" };
+}
+
+function isStoredInBfloat16(folder: string): boolean {
+  const weights = readSafetensorsFolder(folder);
+  try {
+    return weights.names.every((name) => {
+      const { type, shape } = weights.record(name);
+      return shape.length < 2 || type === "BF16";
+    });
+  } finally {
+    weights.close();
+  }
 }

@@ -1,13 +1,15 @@
 /** Text from a checkpoint, streamed. */
-import { generateTokens, type SamplingOptions } from "../generation/index.ts";
-import { loadModel } from "./checkpoint-reader.ts";
+import { generateBatch, type SamplingOptions } from "../generation/index.ts";
+import { loadModel, type WeightsInMemory } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";
 
-/** `prompts` are continued one after the other; an empty one starts a document. */
+/** `prompts` are continued together, each from a seed of its own; an empty one starts a document. */
 export interface GenerateInput extends SamplingOptions {
   readonly checkpoint: string;
   readonly device: DeviceOptions;
+  /** f32 if left out. */
+  readonly weights?: WeightsInMemory;
   readonly prompts: readonly string[];
   readonly maximumTokens: number;
   readonly seed: number;
@@ -31,32 +33,24 @@ export const generateJob: Job<GenerateInput, GenerateEvent, Continuation[]> = {
   async run(input, { emit, shouldStop }) {
     const backend = await openDevice(input.device, (message) => emit({ kind: "warning", message }));
     try {
-      const { engine, model, tokenizer } = loadModel(input.checkpoint, backend);
-      const continuations: Continuation[] = [];
-      for (const [index, prompt] of input.prompts.entries()) {
-        const ids = tokenizer.encode(prompt);
-        const start = new Int32Array(ids.length + 1);
-        start[0] = tokenizer.endOfText;
-        start.set(ids, 1);
-        const decoder = tokenizer.streamDecoder();
-        const options = { ...input, seed: input.seed + index, endOfText: tokenizer.endOfText, shouldStop };
-        const started = performance.now();
-        let text = "";
-        let tokens = 0;
-        const show = (piece: string) => {
-          if (piece === "") return;
-          text += piece;
-          emit({ kind: "text", prompt: index, text: piece });
-        };
-        for await (const token of generateTokens(engine, model, start, options)) {
-          tokens += 1;
-          show(decoder.push(token));
-        }
-        show(decoder.end());
-        const seconds = (performance.now() - started) / 1000;
-        continuations.push({ prompt, text, tokens, tokensPerSecond: tokens / seconds });
+      const { engine, model, tokenizer } = loadModel(input.checkpoint, backend, input.weights);
+      const starts = input.prompts.map((prompt) => Int32Array.of(tokenizer.endOfText, ...tokenizer.encode(prompt)));
+      const decoders = starts.map(() => tokenizer.streamDecoder());
+      const made = input.prompts.map((prompt) => ({ prompt, text: "", tokens: 0 }));
+      const show = (prompt: number, text: string) => {
+        if (text === "") return;
+        made[prompt].text += text;
+        emit({ kind: "text", prompt, text });
+      };
+      const options = { ...input, endOfText: tokenizer.endOfText, shouldStop };
+      const started = performance.now();
+      for await (const { prompt, token } of generateBatch(engine, model, starts, options)) {
+        made[prompt].tokens += 1;
+        show(prompt, decoders[prompt].push(token));
       }
-      return continuations;
+      for (const [prompt, decoder] of decoders.entries()) show(prompt, decoder.end());
+      const seconds = (performance.now() - started) / 1000;
+      return made.map((one) => ({ ...one, tokensPerSecond: one.tokens / seconds }));
     } finally {
       backend.dispose();
     }

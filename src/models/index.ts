@@ -64,6 +64,7 @@ export function imageTextArchitectureOf(
 export { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
 export type { ImageBatch } from "./encoder.ts";
 export * from "./image-text.ts";
+export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 export { type LlamaConfiguration, llama, llamaConfiguration } from "./llama.ts";
 export * from "./model.ts";
 export { fromOpenClip, openClipWeights } from "./open-clip.ts";

@@ -8,7 +8,6 @@ import {
   type AttentionShape,
   attention,
   type Engine,
-  elementBytes,
   embedding,
   linear,
   ParameterArena,
@@ -16,16 +15,15 @@ import {
   residualRmsNorm,
   rmsNorm,
   rope,
-  rows,
   type Storage,
-  splitPackedHeads,
   swiglu,
   type Tensor,
   tensorOver,
   type Variable,
 } from "../engine/index.ts";
 import { settingsObject, TilthError } from "../foundation/index.ts";
-import type { Architecture, HiddenStates, KeyValueCache, LanguageModel, TokenBatch, WeightMapping } from "./model.ts";
+import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
+import type { Architecture, HiddenStates, LanguageModel, TokenBatch, WeightMapping } from "./model.ts";
 
 const positiveInteger = z.number().int().positive();
 
@@ -113,30 +111,6 @@ function parameters(configuration: LlamaConfiguration): ParameterSpecification[]
   return [table("embedding"), ...blocks.flat(), norm("norm"), ...head];
 }
 
-class LlamaCache implements KeyValueCache {
-  length = 0;
-  private readonly storages: Storage[];
-
-  constructor(
-    private readonly engine: Engine,
-    configuration: LlamaConfiguration,
-    readonly capacity: number,
-  ) {
-    const elements = capacity * configuration.keyValueHeads * configuration.headSize;
-    const bytes = elements * elementBytes[engine.backend.precision];
-    this.storages = Array.from({ length: 2 * configuration.layers }, () => engine.backend.allocate(bytes));
-  }
-
-  /** Keys (which = 0) or values (1) of a layer: [capacity, width]. */
-  tensor(layer: number, which: 0 | 1, width: number): Tensor {
-    return tensorOver(this.storages[2 * layer + which], [this.capacity, width], this.engine.backend.precision);
-  }
-
-  dispose(): void {
-    for (const storage of this.storages) this.engine.backend.release(storage);
-  }
-}
-
 class LlamaModel implements LanguageModel<LlamaConfiguration> {
   readonly architecture = llama;
   readonly arena: ParameterArena;
@@ -148,7 +122,7 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     engine: Engine,
     readonly configuration: LlamaConfiguration,
   ) {
-    this.arena = new ParameterArena(engine.backend, parameters(configuration));
+    this.arena = new ParameterArena(engine.backend, parameters(configuration), engine.use);
     this.layers = Array.from({ length: configuration.layers }, (_, index) => ({
       attentionNorm: this.arena.get(`layers.${index}.attentionNorm`),
       queryKeyValue: this.arena.get(`layers.${index}.queryKeyValue`),
@@ -179,32 +153,20 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     );
   }
 
-  createCache(engine: Engine, capacity: number): LlamaCache {
-    return new LlamaCache(engine, this.configuration, Math.min(capacity, this.configuration.context));
+  createCache(engine: Engine, capacity: number, sequences = 1): KeyValueCache {
+    const { context, layers, attentionHeads: heads, keyValueHeads, headSize } = this.configuration;
+    return new KeyValueCache(
+      engine,
+      { layers, heads, keyValueHeads, headSize },
+      Math.min(capacity, context),
+      sequences,
+    );
   }
 
-  forwardCached(engine: Engine, tokens: Int32Array, cache: KeyValueCache): HiddenStates {
-    if (!(cache instanceof LlamaCache)) throw new TypeError("the cache belongs to another architecture");
-    const past = cache.length;
-    const total = past + tokens.length;
-    if (total > cache.capacity) throw new RangeError(`${total} tokens do not fit a cache of ${cache.capacity}`);
-    const { kernels } = engine.backend;
-    const { attentionHeads, keyValueHeads, headSize } = this.configuration;
-    const keyWidth = keyValueHeads * headSize;
-    const shape = this.attentionShape(1, tokens.length, total);
-    const positions = engine.constant(Int32Array.from(tokens, (_, index) => past + index));
-    const states = this.decode(engine, tokens, positions, (packed, layer) => {
-      const { query, key, value } = splitPackedHeads(packed.tensor, shape);
-      const keys = cache.tensor(layer, 0, keyWidth);
-      const values = cache.tensor(layer, 1, keyWidth);
-      kernels.copy(rows(keys, past, tokens.length), key);
-      kernels.copy(rows(values, past, tokens.length), value);
-      const out = engine.allocate([tokens.length, attentionHeads * headSize], query.type);
-      const logSumExp = engine.allocate([attentionHeads, tokens.length]);
-      kernels.attention({ query, key: rows(keys, 0, total), value: rows(values, 0, total), out, logSumExp }, shape);
-      return { tensor: out, requiresGradient: false };
-    });
-    cache.length = total;
+  forwardCached(engine: Engine, spans: readonly CachedSpan[], cache: KeyValueCache): HiddenStates {
+    const pass = cache.pass(spans);
+    const states = this.decode(engine, pass.tokens, pass.positions, (packed, layer) => pass.attend(packed, layer));
+    pass.finish();
     return states;
   }
 

@@ -1,6 +1,7 @@
 /** What the trainer, the checkpoint and generation need of an architecture. One file an architecture fills it in. */
 import type { z } from "zod";
 import type { Engine, Parameter, ParameterArena, ParameterSpecification, Tensor, Variable } from "../engine/index.ts";
+import type { CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 
 /** Token sequences of equal length, packed one after the other, with their document mask. */
 export interface TokenBatch {
@@ -21,25 +22,16 @@ export interface HiddenStates {
   readonly head: Parameter;
 }
 
-/** Keys and values of the tokens seen so far, of one sequence. */
-export interface KeyValueCache {
-  /** Tokens held. */
-  readonly length: number;
-  /** Tokens that fit. */
-  readonly capacity: number;
-  dispose(): void;
-}
-
 /** A model with its parameters on a backend. */
 export interface LanguageModel<Configuration = unknown> {
   readonly architecture: Architecture<Configuration>;
   readonly configuration: Configuration;
   readonly arena: ParameterArena;
   forward(engine: Engine, batch: TokenBatch): HiddenStates;
-  /** Room for one sequence of up to `capacity` tokens. */
-  createCache(engine: Engine, capacity: number): KeyValueCache;
-  /** As `forward` for the tokens that follow those in the cache; they are added to it. */
-  forwardCached(engine: Engine, tokens: Int32Array, cache: KeyValueCache): HiddenStates;
+  /** Room for `sequences` (1 if left out) sequences of up to `capacity` tokens, at most the model's context. */
+  createCache(engine: Engine, capacity: number, sequences?: number): KeyValueCache;
+  /** As `forward` for tokens that follow those in the cache, span after span; they are added to it. */
+  forwardCached(engine: Engine, spans: readonly CachedSpan[], cache: KeyValueCache): HiddenStates;
   dispose(): void;
 }
 

@@ -59,7 +59,9 @@ async function trained(backend: Backend, options: EngineOptions = {}) {
   const prompt = batchOf(9).tokens.slice(0, length);
   for (const piece of [prompt.slice(0, 20), prompt.slice(20, 21), prompt.slice(21, 27)]) {
     await engine.scope({ record: false }, async () => {
-      logits.push(await backend.read(model.forwardCached(engine, piece, cache).hidden.tensor));
+      logits.push(
+        await backend.read(model.forwardCached(engine, [{ sequence: 0, tokens: piece }], cache).hidden.tensor),
+      );
     });
   }
   const whole = await engine.scope({ record: false }, () =>

@@ -29,6 +29,7 @@ export async function createCpuBackend(
     description: `cpu (${level}, ${precision}, ${threads} thread${threads === 1 ? "" : "s"})`,
     threads,
     precision,
+    storesBfloat16: true,
     kernels: nativeKernels(library, threads, precision),
     allocate(wanted) {
       const address = library.allocate(wanted);
@@ -53,6 +54,10 @@ export async function createCpuBackend(
       const type = data instanceof Int32Array ? "i32" : "f32";
       if (data.length !== elementCount(tensor)) {
         throw new RangeError(`${data.length} values do not fill a tensor of shape [${tensor.shape}]`);
+      }
+      if (tensor.type === "bf16" && data instanceof Float32Array) {
+        library.store_weights(threads, flat(tensor, "write", "bf16"), data, data.length);
+        return;
       }
       library.write(flat(tensor, "write", type), data, data.byteLength);
     },

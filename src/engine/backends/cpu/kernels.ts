@@ -49,6 +49,13 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       const [inner, n] = transposeB ? [widthOf(b), rowsOf(b)] : [rowsOf(b), widthOf(b)];
       if (inner !== k) throw new RangeError(`matmul: inner lengths ${k} and ${inner} differ`);
       requireShape(out, m, n, "matmul: out");
+      if (b.type === "bf16" && a.type === "f32" && out.type === "f32") {
+        if (transposeA || !transposeB || accumulate) throw new RangeError("matmul: stored weights multiply as a · bᵀ");
+        const [to, left] = [out, a].map((tensor) => addressOf(tensor, "f32", "matmul"));
+        const weights = [addressOf(b, "bf16", "matmul: b"), b.rowStride];
+        library.stored_product(threads, to, out.rowStride, left, a.rowStride, ...weights, m, n, k, bf16);
+        return;
+      }
       if (precision === "f32") for (const one of [out, a, b]) requireSingle(one, "matmul");
       const flags = [out, a, b].map((tensor) => bfloat16Flag(tensor, "matmul"));
       const [to, left, right] = [out, a, b].map((tensor) => addressOf(tensor, tensor.type, "matmul"));
@@ -62,12 +69,9 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
     embedding(out, table, ids) {
       requireShape(out, elementCount(ids), widthOf(table), "embedding: out");
       const sizes = [elementCount(ids), widthOf(table), rowsOf(table)];
-      const [to, from] = [flat(out, "embedding"), flat(table, "embedding")];
-      requireIds(
-        "embedding",
-        library.embedding(threads, to, from, flat(ids, "embedding: ids", "i32"), ...sizes),
-        table,
-      );
+      const [to, from] = [flat(out, "embedding"), flat(table, "embedding", table.type)];
+      const gather = table.type === "bf16" ? library.stored_embedding : library.embedding;
+      requireIds("embedding", gather(threads, to, from, flat(ids, "embedding: ids", "i32"), ...sizes), table);
     },
 
     embeddingBackward(tableGradient, gradient, ids) {

@@ -50,6 +50,9 @@ const signatures = {
   dropout: ["void", ["int", address, address, length, length, "float", length]],
   mean_rows: [length, ["int", address, address, address, address, length, length, length]],
   mean_rows_backward: [length, ["int", address, address, address, address, length, length, length]],
+  stored_product: ["void", ["int", address, length, address, length, address, length, length, length, length, "int"]],
+  stored_embedding: [length, ["int", address, address, address, length, length, length]],
+  store_weights: ["void", ["int", address, "const void *", length]],
   rope: [
     length,
     ["int", address, length, ...stridedNumbers, address, address, length, length, length, length, length, "int"],

@@ -67,6 +67,7 @@ export function createReferenceBackend(options: { precision?: Precision | "auto"
     description: `reference (TypeScript, ${precision}, 1 thread)`,
     threads: 1,
     precision,
+    storesBfloat16: false,
     kernels: timed,
     allocate(wanted) {
       try {

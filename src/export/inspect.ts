@@ -74,7 +74,7 @@ function describeFolder(folder: string): ModelFileDescription {
     attempt(problems, () => openModelWeights(folder, model.architecture, model.configuration))?.close();
   }
   const tokenizer = attempt(problems, () => describeTokenizer(folder));
-  const stated = model && model.architecture.dimensions(model.configuration).vocabularySize;
+  const stated = model?.architecture.dimensions(model.configuration).vocabularySize;
   if (stated !== undefined && tokenizer !== undefined && tokenizer.vocabularySize > stated) {
     problems.push(`tokenizer.json has ${tokenizer.vocabularySize} tokens, the model's embedding ${stated}`);
   }

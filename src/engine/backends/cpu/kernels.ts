@@ -49,7 +49,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       const [inner, n] = transposeB ? [widthOf(b), rowsOf(b)] : [rowsOf(b), widthOf(b)];
       if (inner !== k) throw new RangeError(`matmul: inner lengths ${k} and ${inner} differ`);
       requireShape(out, m, n, "matmul: out");
-      if (b.type === "bf16" && a.type === "f32" && out.type === "f32") {
+      if (precision === "f32" && b.type === "bf16") {
         if (transposeA || !transposeB || accumulate) throw new RangeError("matmul: stored weights multiply as a · bᵀ");
         const [to, left] = [out, a].map((tensor) => addressOf(tensor, "f32", "matmul"));
         const weights = [addressOf(b, "bf16", "matmul: b"), b.rowStride];

@@ -114,6 +114,7 @@ void forwardSingle(const Forward<Number>& one, int64_t sequence, int64_t head, i
 
 template <typename Tiles, typename Number>
 void forward(const Forward<Number>& one, int thread, const Team& team) {
+  const TileScope tilesOpen;
   const AttentionShape& shape = one.shape;
   const int64_t keyHeads = shape.keyValueHeads, group = shape.heads / keyHeads, size = shape.headSize, tiles = shape.tiles();
   const int64_t across = Tiles::acrossFloats(size), along = Tiles::alongFloats(size), left = Tiles::leftFloats(size);

@@ -96,6 +96,7 @@ void backwardBlock(const Backward<Number>& one, const BackwardScratch& work, int
 
 template <typename Tiles, typename Number>
 void backward(const Backward<Number>& one, int thread, const Team& team) {
+  const TileScope tilesOpen;
   const AttentionShape& shape = one.shape;
   const int64_t keyHeads = shape.keyValueHeads, group = shape.heads / keyHeads, size = shape.headSize;
   const int64_t tiles = shape.tiles(), plane = tiles * BK * size;

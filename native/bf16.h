@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "amx.h"
 #include "bfloat16.h"
 #include "transpose.h"
 
@@ -169,9 +170,9 @@ static inline void cellColumns(int64_t m, int64_t groups, const float* a, int64_
   for (; i < m; i++) cellBlock<1, VECTORS>(groups, a + i * aRow, aRow, aColumn, b, bRow, c + i * cRow, cRow, last, accumulate);
 }
 
-// C [m, n] (+)= A · B on one thread, operands in cells (see cellBlock).
-static inline void cellProduct(int64_t m, int64_t n, int64_t groups, const float* a, int64_t aRow, int64_t aColumn,
-                               const float* b, int64_t bRow, float* c, int64_t cRow, bool accumulate) {
+// C [m, n] (+)= A · B by vectors of 16 sums.
+static inline void vectorCellProduct(int64_t m, int64_t n, int64_t groups, const float* a, int64_t aRow, int64_t aColumn,
+                                     const float* b, int64_t bRow, float* c, int64_t cRow, bool accumulate) {
   for (int64_t j = 0; j < n; j += 64) {
     const int64_t columns = std::min<int64_t>(64, n - j);
     const __mmask16 last = firstLanes(columns - (columns - 1) / 16 * 16);
@@ -182,6 +183,54 @@ static inline void cellProduct(int64_t m, int64_t n, int64_t groups, const float
       default: cellColumns<1>(m, groups, a, aRow, aColumn, b + j, bRow, c + j, cRow, last, accumulate);
     }
   }
+}
+
+#if TILTH_AMX
+// As cellProduct, for whole tiles: m, n and groups multiples of 16. A TileScope must be open.
+static inline void tiledCellProduct(int64_t m, int64_t n, int64_t groups, const float* a, int64_t aRow, int64_t aColumn,
+                                    const float* b, int64_t bRow, float* c, int64_t cRow, bool accumulate) {
+  // Rows of A that lie as tiles need them go in one run over k; others are turned, a step at a time.
+  const int64_t steps = aColumn == 1 ? groups / 16 : 1;
+  for (int64_t group = 0; group < groups; group += 16 * steps)
+    for (int64_t i = 0; i < m; i += 32) {
+      const bool two = i + 32 <= m;
+      TileRows rows{a + i * aRow, aRow, 16 * aRow, 16};
+      alignas(64) float turned[32 * 16];
+      if (aColumn != 1) {
+        for (int64_t first = 0; first < (two ? 32 : 16); first += 8)
+          for (int64_t g = 0; g < 16; g += 8) {
+            const float* lines[8];
+            for (int l = 0; l < 8; l++) lines[l] = a + i + first + (group + g + l) * aColumn;
+            transposeEight(lines, turned + first * 16 + g, 16);
+          }
+        rows = {turned, 16, 16 * 16, 0};
+      }
+      for (int64_t j = 0; j < n; j += 32)
+        tileBlock(two, j + 32 <= n, steps, rows, b + group * bRow + j, bRow, c + i * cRow + j, cRow, accumulate || group > 0);
+    }
+}
+#endif
+
+// C [m, n] (+)= A · B on one thread, operands in cells (see cellBlock). With AMX, whole tiles go to it: a TileScope must be open.
+static inline void cellProduct(int64_t m, int64_t n, int64_t groups, const float* a, int64_t aRow, int64_t aColumn,
+                               const float* b, int64_t bRow, float* c, int64_t cRow, bool accumulate) {
+#if TILTH_AMX
+  const int64_t tiledRows = m / 16 * 16, tiledColumns = n / 16 * 16, tiledGroups = groups / 16 * 16;
+  if (tiledRows > 0 && tiledColumns > 0 && tiledGroups > 0 && (aColumn == 1 || aRow == 1)) {
+    tiledCellProduct(tiledRows, tiledColumns, tiledGroups, a, aRow, aColumn, b, bRow, c, cRow, accumulate);
+    const float* lower = a + tiledRows * aRow;
+    const float *restA = a + tiledGroups * aColumn, *restB = b + tiledGroups * bRow;
+    if (tiledGroups < groups)
+      vectorCellProduct(tiledRows, tiledColumns, groups - tiledGroups, restA, aRow, aColumn, restB, bRow, c, cRow, true);
+    if (tiledColumns < n)
+      vectorCellProduct(tiledRows, n - tiledColumns, groups, a, aRow, aColumn, b + tiledColumns, bRow, c + tiledColumns, cRow,
+                        accumulate);
+    if (tiledRows < m)
+      vectorCellProduct(m - tiledRows, n, groups, lower, aRow, aColumn, b, bRow, c + tiledRows * cRow, cRow, accumulate);
+    return;
+  }
+#endif
+  vectorCellProduct(m, n, groups, a, aRow, aColumn, b, bRow, c, cRow, accumulate);
 }
 
 }  // namespace tilth

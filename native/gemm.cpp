@@ -15,7 +15,11 @@ namespace {
 
 constexpr int NV = 2;  // vectors in a row of the register tile
 constexpr int NR = NV * W;
+#if defined(__aarch64__)
+constexpr int MR = 12;  // 32 registers, as with AVX-512
+#else
 constexpr int MR = W == 16 ? 14 : 6;
+#endif
 constexpr int64_t kCellBytes = 4;
 constexpr int64_t kBlockCells = 1024;                       // of k in a block, where the result can hold partial sums
 constexpr int64_t kLeftBytes = (W == 16 ? 480 : 160) << 10;  // of packed A, in L2 beside a panel of B
@@ -59,7 +63,7 @@ void SingleFormat::pack(const float* data, int64_t laneStride, int64_t stepStrid
     for (int l = 0; l < R; l++) to[p * R + l] = l < lanes ? data[l * laneStride + p] : 0.0f;
 }
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) && !TILTH_AMX
 // Two steps of k in a cell, as bfloat16 rounded to nearest even; products are summed in f32 (AVX512-BF16's VDPBF16PS).
 struct Bfloat16Format {
   static constexpr int64_t kGroup = 2;
@@ -83,7 +87,7 @@ struct Bfloat16Format {
 template <typename Format, int R>
 void packPanel(const Matrix& from, const void* first, int64_t laneStride, int64_t stepStride, int64_t lanes, int64_t steps,
                float* to) {
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) && !TILTH_AMX
   if constexpr (Format::kGroup == 2)
     if (from.bf16)
       return Format::template pack<R>(static_cast<const Bfloat16*>(first), laneStride, stepStride, lanes, steps, to);
@@ -229,7 +233,9 @@ void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Result c, P
     });
     return;
   }
-#if defined(__AVX512BF16__)
+#if TILTH_AMX
+  if (precision == Precision::bf16) return amxGemmOnTeam(m, n, k, a, b, c, thread, team);
+#elif defined(__AVX512BF16__)
   if (precision == Precision::bf16) {
     blockedProduct<Bfloat16Format>(m, n, k, a, b, c, thread, team);
     return;

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "amx.h"
 #include "bfloat16.h"
 #include "pool.h"
 
@@ -51,5 +52,10 @@ inline void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, floa
                        Precision precision, int thread, const Team& team) {
   gemmOnTeam(m, n, k, a, b, Result(c, cStride, accumulate), precision, thread, team);
 }
+
+#if TILTH_AMX
+// The product in bf16 on AMX's tiles (amx.cpp), as above for m, n, k ≥ 1.
+void amxGemmOnTeam(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, const Result& c, int thread, const Team& team);
+#endif
 
 }  // namespace tilth

@@ -1,4 +1,5 @@
-// Memory for tensors: aligned for every vector width; large blocks on huge pages, where the system has them.
+// Memory for tensors: aligned for every vector width; large blocks on huge pages, where the system has them, and near the
+// threads that will use them.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -6,16 +7,18 @@
 #include <sys/mman.h>
 #endif
 
+#include "placement.h"
 #include "pool.h"
 
-// Address of `bytes` bytes, or 0.
-TILTH_EXPORT uintptr_t tilth_allocate(int64_t bytes) {
+// Address of `bytes` bytes, or 0. `threads` are those of the kernels that will use it.
+TILTH_EXPORT uintptr_t tilth_allocate(int threads, int64_t bytes) {
   const int64_t huge = 2 << 20, alignment = bytes >= huge ? huge : 4096;
   int64_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
 #if defined(__linux__)
   if (memory && bytes >= huge) madvise(memory, static_cast<size_t>(rounded), MADV_HUGEPAGE);
 #endif
+  if (memory && bytes >= huge) tilth::firstTouch(threads, memory, rounded);
   return reinterpret_cast<uintptr_t>(memory);
 }
 

@@ -1,5 +1,5 @@
 // Thread pool: workers spin for a short while after a job, since the next kernel of a step follows within microseconds,
-// then sleep on a condition variable.
+// then sleep on a condition variable. Each has a processor of its own where the team fills all that there are (placement.h).
 #include "pool.h"
 
 #include <dlfcn.h>
@@ -12,9 +12,13 @@
 #include <thread>
 #include <vector>
 
+#include "placement.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define TILTH_PAUSE() _mm_pause()
+#elif defined(__aarch64__)
+#define TILTH_PAUSE() asm volatile("yield")
 #else
 #define TILTH_PAUSE() ((void)0)
 #endif
@@ -23,20 +27,23 @@ namespace tilth {
 namespace {
 
 constexpr int kMaximumThreads = 256;
-constexpr int kSpins = 20000;
+constexpr auto kSpinTime = std::chrono::microseconds(200);  // longer than TypeScript takes between two kernels of a step
 
+// A cache line each: what workers write must not slow down what others read.
 struct Pool {
   std::mutex callers;  // one job at a time
   std::mutex sleep;
   std::condition_variable wake;
-  std::atomic<uint64_t> job{0};  // number of the published job
-  std::atomic<int> pending{0};   // workers that have not finished it
-  std::atomic<int> arrived{0};   // at the barrier
-  std::atomic<uint32_t> phase{0};
+  alignas(64) std::atomic<int> pending{0};  // workers that have not finished the job
+  alignas(64) std::atomic<int> arrived{0};  // at the barrier
+  alignas(64) std::atomic<uint32_t> phase{0};
+  // What a job is: written by the caller, then published by its number.
+  alignas(64) std::atomic<uint64_t> job{0};
   Work work = nullptr;
   void* context = nullptr;
   int threads = 1;
   int workers = 0;  // started threads beside callers
+  Placement placement;
 };
 
 // Never destroyed: workers may still look at it while the process ends.
@@ -56,15 +63,25 @@ Scratch* scratches() {
 
 std::atomic<int64_t> busyNanoseconds{0};
 
+// Spins until the condition holds, for at most kSpinTime; whether it does.
 template <typename Condition>
-void spinUntil(Condition&& condition) {
-  for (int spins = 0; !condition(); spins++) {
-    if (spins < kSpins) {
+bool spinUntil(Condition&& condition) {
+  if (condition()) return true;
+  const auto end = std::chrono::steady_clock::now() + kSpinTime;
+  do {
+    for (int pauses = 0; pauses < 32; pauses++) {
+      if (condition()) return true;
       TILTH_PAUSE();
-    } else {
-      std::this_thread::yield();
     }
-  }
+  } while (std::chrono::steady_clock::now() < end);
+  return condition();
+}
+
+// As above without end, but others may run on this processor after a while: the one waited for, if there are too few.
+template <typename Condition>
+void waitUntil(Condition&& condition) {
+  if (spinUntil(condition)) return;
+  while (!condition()) std::this_thread::yield();
 }
 
 // Keeps this library mapped until the process ends: whoever loaded it may unload it, but workers still run its code.
@@ -76,15 +93,18 @@ void stayLoaded() {
 
 void workerLoop(int thread, uint64_t seen) {
   Pool& shared = pool();
+  int placedFor = 0;
+  const auto published = [&] { return shared.job.load(std::memory_order_acquire) != seen; };
   for (;;) {
-    for (int spins = 0; spins < kSpins && shared.job.load(std::memory_order_acquire) == seen; spins++) TILTH_PAUSE();
-    if (shared.job.load(std::memory_order_acquire) == seen) {
+    if (!spinUntil(published)) {
       std::unique_lock<std::mutex> lock(shared.sleep);
-      shared.wake.wait(lock, [&] { return shared.job.load(std::memory_order_acquire) != seen; });
+      shared.wake.wait(lock, published);
     }
     // Every worker acknowledges every job, so none can be published while one is still being looked at.
     seen = shared.job.load(std::memory_order_acquire);
     if (thread < shared.threads) {
+      if (placedFor != shared.threads) shared.placement.place(thread, shared.threads);
+      placedFor = shared.threads;
       Team team{shared.threads};
       shared.work(shared.context, thread, team);
     }
@@ -102,7 +122,7 @@ void Team::barrier() const {
     shared.arrived.store(0, std::memory_order_relaxed);
     shared.phase.fetch_add(1, std::memory_order_release);
   } else {
-    spinUntil([&] { return shared.phase.load(std::memory_order_acquire) != phase; });
+    waitUntil([&] { return shared.phase.load(std::memory_order_acquire) != phase; });
   }
 }
 
@@ -129,7 +149,7 @@ void runOnTeam(int threads, Work work, void* context) {
   }
   shared.wake.notify_all();
   work(context, 0, Team{threads});
-  spinUntil([&] { return shared.pending.load(std::memory_order_acquire) == 0; });
+  waitUntil([&] { return shared.pending.load(std::memory_order_acquire) == 0; });
 }
 
 void* scratch(int thread, int slot, int64_t bytes) {
@@ -154,5 +174,12 @@ Timer::Timer() : started_(now()) {}
 Timer::~Timer() { busyNanoseconds.fetch_add(now() - started_, std::memory_order_relaxed); }
 
 }  // namespace tilth
+
+// Seconds from a call to the end of a job that does nothing, on average over `jobs` of them.
+TILTH_EXPORT double tilth_launch_seconds(int threads, int64_t jobs) {
+  const int64_t started = tilth::now();
+  for (int64_t job = 0; job < jobs; job++) tilth::parallel(threads, [](int, const tilth::Team&) {});
+  return static_cast<double>(tilth::now() - started) * 1e-9 / static_cast<double>(jobs);
+}
 
 TILTH_EXPORT double tilth_kernel_seconds() { return static_cast<double>(tilth::busyNanoseconds.load()) * 1e-9; }

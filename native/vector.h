@@ -7,6 +7,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace tilth {
@@ -55,6 +57,8 @@ static inline Vector squareRoot(Vector value) {
   return reinterpret_cast<Vector>(_mm512_sqrt_ps(reinterpret_cast<__m512>(value)));
 #elif defined(__AVX2__)
   return reinterpret_cast<Vector>(_mm256_sqrt_ps(reinterpret_cast<__m256>(value)));
+#elif defined(__aarch64__)
+  return reinterpret_cast<Vector>(vsqrtq_f32(reinterpret_cast<float32x4_t>(value)));
 #else
   for (int i = 0; i < W; i++) value[i] = std::sqrt(value[i]);
   return value;

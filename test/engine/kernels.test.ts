@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
 import { type Backend, createBackend, type Kernels, type Precision, type Tensor } from "../../src/engine/index.ts";
+import { emulatedAmxLibrary } from "../support/amx.ts";
 import { elementsOf, relativeDifference, sameBits, Workbench } from "../support/workbench.ts";
 
 /** One call of a kernel: makes its inputs on the bench, runs it, returns what it wrote. */
@@ -450,6 +451,7 @@ function expectedOf(reference: Backend, one: Case): Promise<Float32Array[]> {
 }
 
 async function nativeBackend(level: string, threads: number, precision: Precision = "f32"): Promise<Backend> {
+  if (level === emulatedAmx) return createBackend("cpu", { threads, precision, library: await emulatedAmxLibrary() });
   process.env.TILTH_ISA = level;
   try {
     return await createBackend("cpu", { threads, precision });
@@ -556,7 +558,17 @@ it("dropout keeps its share, drops elsewhere under another key, and leaves the m
   expect(a.filter((one, i) => (one === 0) === (b[i] === 0)).length / a.length).toBeCloseTo(0.58, 2);
 });
 
-describe.runIf(supportedLevels().includes("avx512bf16"))("bf16 products (skipped without AVX512-BF16)", () => {
+const emulatedAmx = "amx, its tile instructions emulated";
+// Everything that has AMX has AVX512-BF16 too.
+const bfloat16Levels = supportedLevels().filter((level) => ["amx", "avx512bf16"].includes(level));
+if (bfloat16Levels.length > 0 && !bfloat16Levels.includes("amx")) bfloat16Levels.push(emulatedAmx);
+
+it.runIf(bfloat16Levels.includes("amx"))(
+  "AMX itself multiplies (skipped where the processor or the kernel lacks it)",
+  () => expect(supportedLevels()[0]).toBe("amx"),
+);
+
+describe.each(bfloat16Levels)("bf16 products on %s", (level) => {
   // How far rounding may carry: where a rounded number is computed from another, one digit of bf16 may fall the other way
   // (2⁻⁸), and the reference rounds no operand of attention.
   const tolerances: Partial<Record<keyof Kernels, number>> = {
@@ -578,7 +590,7 @@ describe.runIf(supportedLevels().includes("avx512bf16"))("bf16 products (skipped
     "are the reference's with operands rounded to bf16: %s",
     async (_name, one) => {
       const reference = await createBackend("reference", { precision: "bf16" });
-      const backends = [await nativeBackend("avx512bf16", 1, "bf16"), await nativeBackend("avx512bf16", 3, "bf16")];
+      const backends = [await nativeBackend(level, 1, "bf16"), await nativeBackend(level, 3, "bf16")];
       const expected = await results(reference, one, 11);
       const [actual, threaded] = [await results(backends[0], one, 11), await results(backends[1], one, 11)];
       actual.forEach((output, i) => {

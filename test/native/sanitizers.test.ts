@@ -4,22 +4,24 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { commonCompilerFlags } from "../../src/engine/backends/cpu/build.ts";
 import { levelNamed, supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
+import { emulatedAmxFlags } from "../support/amx.ts";
 import { buildDriver, compiler, computeFolders, exportedNames, hasSanitizer, run, textFolders } from "./driver.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tilth-sanitizers-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Builds the driver with a sanitizer. `level` is undefined for kernels that serve every processor. */
-function driverUnder(sanitizer: string, level: string | undefined): Promise<string> {
+/** Builds the driver with a sanitizer: the kernels of a level, or those over text, which serve every processor. */
+function driverUnder(sanitizer: string, level: string): Promise<string> {
+  const levelFlags = level === emulatedAmx ? emulatedAmxFlags : level === text ? [] : levelNamed(level).compilerFlags;
   return buildDriver(folder, {
-    name: `${sanitizer}-${level ?? "text"}`,
+    name: `${sanitizer}-${level}`,
     compiler,
     flags: [
       ...commonCompilerFlags,
-      ...(level === undefined ? [] : levelNamed(level).compilerFlags),
+      ...levelFlags,
       ...["-O1", "-g1", `-fsanitize=${sanitizer}`, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"],
     ],
-    folders: level === undefined ? textFolders : computeFolders,
+    folders: level === text ? textFolders : computeFolders,
   });
 }
 
@@ -35,6 +37,9 @@ async function expectAllClean(program: string, folders: readonly string[]): Prom
 }
 
 const levels = supportedLevels();
+const emulatedAmx = "amx-emulated";
+const text = "text";
+const emulated = levels.includes("avx512bf16") && !levels.includes("amx");
 
 describe.skipIf(levels.length === 0 || !hasSanitizer(folder, "address,undefined"))(
   "ASan and UBSan (skipped without their libraries)",
@@ -43,8 +48,15 @@ describe.skipIf(levels.length === 0 || !hasSanitizer(folder, "address,undefined"
       await expectAllClean(await driverUnder("address,undefined", level), computeFolders);
     });
 
+    // Everything else is the level avx512bf16's, and emulation takes its time.
+    it.runIf(emulated)("find nothing where AMX's tiles are used, emulated", async () => {
+      const entries = ["matmul", "attention", "attention_backward", "head_cross_entropy", "peak_flops"];
+      const program = await driverUnder("address,undefined", emulatedAmx);
+      expect(await run(program, entries, environment)).toContain(`${entries.length} entries ran`);
+    });
+
     it("find nothing in any kernel over text", async () => {
-      await expectAllClean(await driverUnder("address,undefined", undefined), textFolders);
+      await expectAllClean(await driverUnder("address,undefined", text), textFolders);
     });
   },
 );

@@ -9,6 +9,8 @@ export interface BackendOptions {
   readonly precision?: Precision | "auto";
   /** Instruction-set level of the cpu backend; `TILTH_ISA`, else the best one, if left out. */
   readonly level?: string;
+  /** Path of native kernels built elsewhere, for the cpu backend to take as they are. */
+  readonly library?: string;
 }
 
 type BackendFactory = (options: BackendOptions) => Promise<Backend>;

@@ -1,5 +1,6 @@
 /** The CPU backend: C++ kernels of the best instruction-set level that this machine runs, built on first use. */
 import { availableParallelism } from "node:os";
+import { basename } from "node:path";
 import { TilthError } from "../../../foundation/index.ts";
 import type { Backend, Precision } from "../../backend.ts";
 import { decodeBfloat16 } from "../../bfloat16.ts";
@@ -11,15 +12,16 @@ import { nativeKernels } from "./kernels.ts";
 import { loadLibrary } from "./library.ts";
 
 /**
- * Makes the CPU backend. `threads` defaults to `TILTH_THREADS`, then to the processors this process may use.
+ * Makes the CPU backend. `threads` defaults to `TILTH_THREADS`, then to the processors this process may use; `level` to
+ * `TILTH_ISA`, then to the best. `library` is the path of kernels built elsewhere, which are taken as they are.
  * Throws CompilerMissingError without a compiler, TilthError where no instruction-set level fits.
  */
 export async function createCpuBackend(
-  options: { threads?: number; precision?: Precision | "auto"; level?: string } = {},
+  options: { threads?: number; precision?: Precision | "auto"; level?: string; library?: string } = {},
 ): Promise<Backend> {
-  const level = options.level === undefined ? chosenLevel() : chosenLevel(options.level);
+  const level = options.library ? basename(options.library) : chosenLevel(options.level ?? process.env.TILTH_ISA);
   const threads = options.threads ?? threadsFromEnvironment() ?? availableParallelism();
-  const library = loadLibrary((await ensureNativeLibrary(level)).path);
+  const library = loadLibrary(options.library ?? (await ensureNativeLibrary(level)).path);
   const precision = precisionOf(options.precision ?? "f32", library.has_bf16() === 1, level);
   const storages = new Set<NativeStorage>();
   let bytes = 0;
@@ -32,7 +34,7 @@ export async function createCpuBackend(
     storesBfloat16: true,
     kernels: nativeKernels(library, threads, precision),
     allocate(wanted) {
-      const address = library.allocate(wanted);
+      const address = library.allocate(threads, wanted);
       if (address === 0) {
         throw new TilthError(`${wanted} bytes of memory could not be allocated`, {
           remedy: "Lower training.microBatchSequences or training.sequenceLength, or choose a smaller model.",

@@ -13,12 +13,13 @@ const stridedNumbers = [address, length, "int"] as const;
 
 /** Result and parameters of every function of the C ABI (native/*.cpp); names without the prefix `tilth_`. */
 const signatures = {
-  allocate: [address, [length]],
+  allocate: [address, ["int", length]],
   release: ["void", [address]],
   write: ["void", [address, "const void *", length]],
   read: ["void", ["void *", address, length]],
   kernel_seconds: ["double", []],
   peak_flops: ["double", ["int", "double", "int"]],
+  launch_seconds: ["double", ["int", length]],
   has_bf16: [length, []],
   fill: ["void", ["int", ...numbers, "float", length]],
   copy: ["void", ["int", ...stridedNumbers, ...stridedNumbers, length, length]],

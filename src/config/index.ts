@@ -3,6 +3,7 @@ export { findConfiguration, loadRunConfiguration } from "./load.ts";
 export {
   defineRun,
   modelOf,
+  objectiveOf,
   parseRunConfiguration,
   type RunConfiguration,
   type RunConfigurationInput,

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { corpusSettings, corpusSources, evaluationSets } from "../corpus/index.ts";
 import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
-import { type Architecture, architectureNamed } from "../models/index.ts";
+import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
+import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
 import { trainingConfiguration } from "../training/index.ts";
 
 const positiveInteger = z.int().positive();
@@ -45,6 +46,7 @@ export const runConfiguration = settingsObject("run", {
   tokenizer: tokenizerConfiguration.prefault({}),
   /** The architecture's own settings stand beside its name; its vocabulary is the tokenizer's. */
   model: z.looseObject({ architecture: z.string().default("llama") }),
+  objective: objectiveSettings.prefault({}),
   training: trainingConfiguration,
   evaluation: evaluationConfiguration.prefault({}),
 });
@@ -61,8 +63,20 @@ export function defineRun(configuration: RunConfigurationInput): RunConfiguratio
 export function parseRunConfiguration(value: unknown, from: string): RunConfiguration {
   const configuration = parseSettings(runConfiguration, value, `the settings of ${from}`);
   // The model is complete only once the vocabulary is known; a mistake in it must show before the corpus is built.
-  modelOf(configuration, configuration.tokenizer.vocabularySize);
+  const { architecture } = modelOf(configuration, configuration.tokenizer.vocabularySize);
+  const { definition } = objectiveOf(configuration);
+  if (!definition.families.includes(architecture.family)) {
+    throw new UsageError(
+      `the objective ${definition.name} trains a model of the kind ${definition.families.join(" or ")}; ${architecture.name} is of the kind ${architecture.family}`,
+      { remedy: `Set model.architecture to one of: ${architecturesOf(definition.families).join(", ")}` },
+    );
+  }
   return configuration;
+}
+
+/** The run's objective, its settings checked. Throws UsageError naming what is wrong with them. */
+export function objectiveOf({ objective, training }: RunConfiguration): ChosenObjective {
+  return chooseObjective(objective, training.sequenceLength);
 }
 
 /** The model's architecture and its configuration for a vocabulary of that size. */

@@ -2,7 +2,8 @@
 import { type Precision, tensorOver } from "../engine/index.ts";
 import { Random } from "../foundation/index.ts";
 import { architectureNamed } from "../models/index.ts";
-import { Trainer, type TrainingBatch, trainingConfiguration } from "../training/index.ts";
+import { chooseObjective, type TokenSource } from "../objectives/index.ts";
+import { Trainer, trainingConfiguration } from "../training/index.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";
 
@@ -14,6 +15,8 @@ export interface MeasureInput {
     readonly configuration: unknown;
     /** Its lengths, batch and optimizer decide the speed; see trainingConfiguration. */
     readonly training: unknown;
+    /** Next token if left out. */
+    readonly objective?: { readonly kind: string };
     /** Seconds to spend on timing steps; at least three are taken. */
     readonly seconds: number;
   };
@@ -72,20 +75,24 @@ async function measureSteps(
 ): Promise<number> {
   const training = trainingConfiguration.parse(model.training);
   const { sequenceLength, batchSequences, microBatchSequences } = training;
-  const trainer = new Trainer(backend, architectureNamed(model.architecture), model.configuration, training);
+  const { objective, specialTokens } = chooseObjective(model.objective ?? { kind: "next-token" }, sequenceLength);
+  const trainer = new Trainer(backend, architectureNamed(model.architecture), model.configuration, training, objective);
   try {
     const { vocabularySize } = trainer.model.architecture.dimensions(trainer.model.configuration);
     const random = new Random(1);
-    const tokens = Int32Array.from({ length: sequenceLength * microBatchSequences }, () =>
-      random.below(vocabularySize),
-    );
-    const batch: TrainingBatch = {
-      sequences: microBatchSequences,
-      length: sequenceLength,
-      tokens,
-      targets: tokens,
-      targetCount: tokens.length,
+    // Ids that the tokenizer would give to special tokens are as good as any others for timing.
+    const source: TokenSource = {
+      tokens: vocabularySize * sequenceLength,
+      vocabulary: {
+        size: vocabularySize,
+        endOfText: 0,
+        specialTokens: new Map(specialTokens.map((text, index) => [text, index + 1])),
+        startsWord: () => true,
+      },
+      read: (_, count) => Int32Array.from({ length: count }, () => random.below(vocabularySize)),
     };
+    const sequences = Array.from({ length: microBatchSequences }, (_, index) => index);
+    const batch = objective.draw(source, sequences, { sequenceLength, documentMask: false }, [1]);
     const step = Array.from({ length: batchSequences / microBatchSequences }, () => batch);
     // The first step allocates; it is not counted.
     await trainer.takeStepOn(step);

@@ -16,6 +16,7 @@ const runDescription = z.strictObject({
   device: z.strictObject({ backend: z.string(), threads: z.number().optional(), precision: precision.optional() }),
   model: z.strictObject({ architecture: z.string(), configuration: z.record(z.string(), z.unknown()) }),
   training: z.record(z.string(), z.unknown()),
+  objective: z.looseObject({ kind: z.string() }),
   corpusKey: z.string(),
   environment: z.record(z.string(), z.unknown()),
 });

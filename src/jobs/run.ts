@@ -1,7 +1,7 @@
 /** A run from its configuration: corpus, shards, training. Every stage that is already there is reused. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { modelOf, type RunConfiguration } from "../config/index.ts";
+import { modelOf, objectiveOf, type RunConfiguration } from "../config/index.ts";
 import {
   buildCorpus,
   type CorpusBuild,
@@ -56,14 +56,15 @@ export async function buildRunCorpus(
 
 /** Trains the run's tokenizer and writes its shards, or finds them. */
 export function tokenizeRun(
-  { runFolder, tokenizer }: Pick<RunConfiguration, "runFolder" | "tokenizer">,
+  configuration: RunConfiguration,
   corpus: RunCorpus,
   hooks: RunHooks<Progress>,
 ): Promise<TokenizeOutput> {
-  const places = placesOf(runFolder);
+  const places = placesOf(configuration.runFolder);
+  const { specialTokens } = objectiveOf(configuration);
   return runJob(
     tokenizeJob,
-    { store: places.corpus, storeKey: corpus.key, folder: places.shards, ...tokenizer },
+    { store: places.corpus, storeKey: corpus.key, folder: places.shards, specialTokens, ...configuration.tokenizer },
     hooks,
   );
 }
@@ -83,7 +84,8 @@ export async function trainRun(
   const { architecture, configuration: sizes } = modelOf(configuration, data.shards.vocabularySize);
   const model = { architecture: architecture.name, configuration: sizes as Record<string, unknown> };
   const { corpus } = data;
-  writeRunDescription(runFolder, { configuration, device, model, training, corpusKey: corpus.key });
+  const objective = objectiveOf(configuration).settings;
+  writeRunDescription(runFolder, { configuration, device, model, training, objective, corpusKey: corpus.key });
   const store = await openDocumentStore(places.corpus);
   try {
     const report = await writeCorpusReport(store, places.report);
@@ -122,7 +124,7 @@ function startTraining(
   peakFlops: number | undefined,
   hooks: RunHooks<TrainEvent>,
 ): Promise<TrainOutput> {
-  const { device, model, training } = readRunDescription(runFolder);
+  const { device, model, training, objective } = readRunDescription(runFolder);
   const places = placesOf(runFolder);
   const travelling = {
     "README.md": places.card,
@@ -137,7 +139,7 @@ function startTraining(
   );
   return runJob(
     trainJob,
-    { runFolder, shards: places.shards, device, model, training, resume, files, peakFlops },
+    { runFolder, shards: places.shards, device, model, training, objective, resume, files, peakFlops },
     hooks,
   );
 }

@@ -16,6 +16,8 @@ export interface TokenizeInput {
   readonly folder: string;
   readonly vocabularySize: number;
   readonly pattern: "gpt2" | "cl100k";
+  /** Beside `<|endoftext|>`: what the objective needs. */
+  readonly specialTokens: readonly string[];
 }
 
 /** Exact counts of the shards. Bytes are UTF-8 bytes of the documents. */
@@ -37,7 +39,13 @@ const manifestSchema = z.strictObject({
 export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
   name: "tokenize",
   async run(input, { emit }) {
-    const key = hashOf("tokenize 1", input.storeKey, String(input.vocabularySize), input.pattern);
+    const key = hashOf(
+      "tokenize 1",
+      input.storeKey,
+      String(input.vocabularySize),
+      input.pattern,
+      ...input.specialTokens,
+    );
     const existing = readManifest(input.folder);
     if (existing?.key === key) return existing;
     const store = await openDocumentStore(input.store);
@@ -47,7 +55,7 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
         const texts = store.documents({ split: "train" });
         const tokenizer = await trainBytePairEncoding(textsOf(texts), {
           vocabularySize: input.vocabularySize,
-          specialTokens: ["<|endoftext|>"],
+          specialTokens: ["<|endoftext|>", ...input.specialTokens],
           pattern: input.pattern,
           onProgress: emit,
         });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson, hashOf, TilthError } from "../foundation/index.ts";
 import { architectureNamed } from "../models/index.ts";
+import { chooseObjective } from "../objectives/index.ts";
 import { readTokenizerJson, tokenizerConfigJson } from "../tokenizer/index.ts";
 import {
   type CheckpointFiles,
@@ -14,6 +15,7 @@ import {
 } from "../training/index.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";
+import { vocabularyOf } from "./vocabulary.ts";
 
 /** Everything that a run needs; `shards` holds `train` and `validation` and `tokenizer.json`. */
 export interface TrainInput {
@@ -22,6 +24,7 @@ export interface TrainInput {
   readonly device: DeviceOptions;
   readonly model: { readonly architecture: string; readonly configuration: unknown };
   readonly training: unknown;
+  readonly objective: { readonly kind: string };
   readonly resume: boolean;
   /** Further files for every checkpoint: model card, data report. */
   readonly files: CheckpointFiles;
@@ -50,15 +53,16 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
     const training = trainingConfiguration.parse(input.training);
     const tokenizerText = readTokenizerFile(input.shards);
     const tokenizer = readTokenizerJson(join(input.shards, "tokenizer.json"));
-    const streams = ["train", "validation"].map(
-      (split) => new TokenStream(join(input.shards, split), tokenizer.endOfText),
-    );
+    const { objective, settings } = chooseObjective(input.objective, training.sequenceLength);
+    const vocabulary = vocabularyOf(tokenizer);
+    const streams = ["train", "validation"].map((split) => new TokenStream(join(input.shards, split), vocabulary));
     for (const stream of streams) stream.requireSequences(training.sequenceLength);
     const trainer = new Trainer(
       backend,
       architectureNamed(input.model.architecture),
       input.model.configuration,
       training,
+      objective,
     );
     try {
       const { architecture, configuration } = trainer.model;
@@ -68,11 +72,11 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
         train: streams[0],
         validation: streams[1],
         // What decides the numbers: another number of steps would change the schedule, another tokenizer the data.
-        configurationHash: hashOf(canonicalJson([architecture.name, configuration, training]), tokenizerText),
+        configurationHash: hashOf(canonicalJson([architecture.name, configuration, training, settings]), tokenizerText),
         files: {
           "tokenizer.json": tokenizerText,
           "tokenizer_config.json": tokenizerConfigJson(tokenizer, context),
-          "generation_config.json": generationConfig(tokenizer.endOfText),
+          ...(architecture.family === "decoder" && { "generation_config.json": generationConfig(tokenizer.endOfText) }),
           ...input.files,
         },
         resume: input.resume,

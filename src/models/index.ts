@@ -1,17 +1,26 @@
 /** The architectures: one file each, one line here. */
 import { nearest, TilthError } from "../foundation/index.ts";
+import { type BertConfiguration, bert } from "./bert.ts";
 import { clip } from "./clip.ts";
 import type { ImageTextArchitecture } from "./image-text.ts";
 import { llama } from "./llama.ts";
-import type { Architecture } from "./model.ts";
+import type { Architecture, ModelFamily } from "./model.ts";
+import { roberta } from "./roberta.ts";
 import { siglip } from "./siglip.ts";
 
 const architectures: Readonly<Record<string, Architecture<unknown>>> = {
   llama: llama as Architecture<unknown>,
+  bert: bert as Architecture<unknown>,
+  roberta: roberta as Architecture<unknown>,
 };
 
 /** The names that a configuration's `model.architecture` takes. */
 export const architectureNames: readonly string[] = Object.keys(architectures);
+
+/** The names of the architectures of those families. */
+export function architecturesOf(families: readonly ModelFamily[]): string[] {
+  return architectureNames.filter((name) => families.includes(architectures[name].family));
+}
 
 /** The architecture of that name. Throws TilthError for an unknown one. */
 export function architectureNamed(name: string): Architecture<unknown> {
@@ -61,6 +70,7 @@ export function imageTextArchitectureOf(
   return Object.values(imageTextArchitectures).find(({ name }) => name === config.model_type);
 }
 
+export { bertConfiguration } from "./bert.ts";
 export { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
 export type { ImageBatch } from "./encoder.ts";
 export * from "./image-text.ts";
@@ -68,5 +78,7 @@ export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 export { type LlamaConfiguration, llama, llamaConfiguration } from "./llama.ts";
 export * from "./model.ts";
 export { fromOpenClip, openClipWeights } from "./open-clip.ts";
+export { robertaConfiguration } from "./roberta.ts";
 export { type SiglipConfiguration, siglip, siglipConfiguration } from "./siglip.ts";
 export { type VitConfiguration, VitModel, vit, vitConfiguration } from "./vit.ts";
+export { type BertConfiguration, bert, roberta };

@@ -23,7 +23,14 @@ import {
 } from "../engine/index.ts";
 import { settingsObject, TilthError } from "../foundation/index.ts";
 import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
-import type { Architecture, HiddenStates, LanguageModel, TokenBatch, WeightMapping } from "./model.ts";
+import {
+  type Architecture,
+  type HiddenStates,
+  type LanguageModel,
+  type TokenBatch,
+  type WeightMapping,
+  wantedRows,
+} from "./model.ts";
 
 const positiveInteger = z.number().int().positive();
 
@@ -140,17 +147,24 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
   forward(engine: Engine, batch: TokenBatch): HiddenStates {
     const { sequences, length } = batch;
     const positions = engine.constant(Int32Array.from(batch.tokens, (_, index) => index % length));
-    const shape = this.attentionShape(sequences, length, length);
+    // What a token sees is all in `visibleTo`, where that is given: the prefix of a prefix language model sees itself both ways.
+    const causal = batch.visibleTo === undefined;
+    const shape = { ...this.attentionShape(sequences, length, length), causal };
     const mask = batch.visibleFrom && {
       visibleFrom: engine.constant(batch.visibleFrom),
-      visibleTo: engine.constant(new Int32Array(batch.tokens.length).fill(length)),
+      visibleTo: engine.constant(batch.visibleTo ?? new Int32Array(batch.tokens.length).fill(length)),
     };
-    return this.decode(
+    const states = this.decode(
       engine,
       batch.tokens,
       positions,
       (packed) => engine.run(attention, { packed }, { shape, ...mask }).out,
     );
+    return batch.rows === undefined ? states : { ...states, hidden: wantedRows(engine, states.hidden, batch.rows) };
+  }
+
+  encode(engine: Engine, batch: TokenBatch): Variable {
+    return this.forward(engine, { ...batch, rows: undefined }).hidden;
   }
 
   createCache(engine: Engine, capacity: number, sequences = 1): KeyValueCache {
@@ -299,6 +313,7 @@ const huggingFaceConfiguration = z.looseObject({
 /** The Llama architecture. */
 export const llama: Architecture<LlamaConfiguration> = {
   name: "llama",
+  family: "decoder",
   huggingFaceClass: "LlamaForCausalLM",
   schema: llamaConfiguration,
   parameters,

@@ -1,6 +1,14 @@
 /** What the trainer, the checkpoint and generation need of an architecture. One file an architecture fills it in. */
 import type { z } from "zod";
-import type { Engine, Parameter, ParameterArena, ParameterSpecification, Tensor, Variable } from "../engine/index.ts";
+import {
+  type Engine,
+  gatherRows,
+  type Parameter,
+  type ParameterArena,
+  type ParameterSpecification,
+  type Tensor,
+  type Variable,
+} from "../engine/index.ts";
 import type { CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 
 /** Token sequences of equal length, packed one after the other, with their document mask. */
@@ -10,8 +18,18 @@ export interface TokenBatch {
   readonly length: number;
   /** [sequences · length] */
   readonly tokens: Int32Array;
-  /** Document mask: position, within the sequence, of the first token that each token may see. Absent: all before it. */
+  /** Document mask: position, within the sequence, of the first token that each token may see. Absent: from the first. */
   readonly visibleFrom?: Int32Array;
+  /** One past the last position that each token may see; needs `visibleFrom`. Absent: itself (decoders), the end (encoders). */
+  readonly visibleTo?: Int32Array;
+  /** Rows [0, sequences · length) that hidden states are wanted of. Absent: all. */
+  readonly rows?: Int32Array;
+  /** Segment of each token, for models that have token types. Absent: 0. */
+  readonly types?: Int32Array;
+  /** BERT's next-sentence labels: 0 where the second segment follows the first. */
+  readonly sentenceLabels?: Int32Array;
+  /** Decides what dropout drops, an integer in [0, 2³²). Absent: nothing is dropped. */
+  readonly dropoutKey?: number;
 }
 
 /** What a forward pass yields: the last hidden states and the matrix that turns them into logits. */
@@ -20,7 +38,14 @@ export interface HiddenStates {
   readonly hidden: Variable;
   /** [vocabulary, width] */
   readonly head: Parameter;
+  /** [vocabulary] */
+  readonly headBias?: Parameter;
+  /** Pooled first tokens [sequences, width] and their head of two classes, where the model has one and labels are given. */
+  readonly nextSentence?: { readonly hidden: Variable; readonly weight: Parameter; readonly bias: Parameter };
 }
+
+/** What a model reads: text from left to right, or both ways. */
+export type ModelFamily = "decoder" | "encoder";
 
 /** A model with its parameters on a backend. */
 export interface LanguageModel<Configuration = unknown> {
@@ -28,6 +53,8 @@ export interface LanguageModel<Configuration = unknown> {
   readonly configuration: Configuration;
   readonly arena: ParameterArena;
   forward(engine: Engine, batch: TokenBatch): HiddenStates;
+  /** Representations of all tokens, [sequences · length, width]: the last hidden states, before any head. */
+  encode(engine: Engine, batch: TokenBatch): Variable;
   /** Room for `sequences` (1 if left out) sequences of up to `capacity` tokens, at most the model's context. */
   createCache(engine: Engine, capacity: number, sequences?: number): KeyValueCache;
   /** As `forward` for tokens that follow those in the cache, span after span; they are added to it. */
@@ -49,6 +76,7 @@ export interface WeightMapping {
 export interface Architecture<Configuration> {
   /** The registry's name, e.g. `llama`. */
   readonly name: string;
+  readonly family: ModelFamily;
   /** Hugging Face's class, e.g. `LlamaForCausalLM`. */
   readonly huggingFaceClass: string;
   /** Of a Tilth configuration. */
@@ -57,6 +85,8 @@ export interface Architecture<Configuration> {
   create(engine: Engine, configuration: Configuration): LanguageModel<Configuration>;
   weights(configuration: Configuration): WeightMapping[];
   toHuggingFace(configuration: Configuration): Record<string, unknown>;
+  /** Whether a tensor of that name in a file holds nothing of its own: a buffer, or the copy of a tied weight. */
+  isRedundant?(name: string, configuration: Configuration): boolean;
   /** Throws TilthError naming the key that is unknown to Tilth or inconsistent. */
   fromHuggingFace(config: Readonly<Record<string, unknown>>): Configuration;
   /** Longest context, vocabulary and the sizes that FLOP counts need. */
@@ -98,4 +128,9 @@ export function transposed(data: Float32Array, [rowCount, width]: readonly numbe
     for (let column = 0; column < width; column++) out[column * rowCount + row] = data[row * width + column];
   }
   return out;
+}
+
+/** The given rows of hidden states: [rows, width]. */
+export function wantedRows(engine: Engine, x: Variable, rows: Int32Array): Variable {
+  return engine.run(gatherRows, { x }, { rows: engine.constant(rows) }).out;
 }

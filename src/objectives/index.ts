@@ -1,12 +1,4 @@
-/** The objectives: one file each, one line here. */
-import { nextTokenLoss } from "./next-token.ts";
-
-/** What a configuration's `objective` takes. */
-export const objectives = { "next-token": nextTokenLoss } as const;
-
-/** An objective's name. */
-export type ObjectiveName = keyof typeof objectives;
-
+/** What models learn: the registry of objectives over text, the contrastive objective, and what a trainer needs of them. */
 export {
   contrastiveLossOf,
   contrastiveStep,
@@ -14,5 +6,24 @@ export {
   embedPairs,
   type PairBatch,
 } from "./contrastive.ts";
-export { type NextTokenBatch, nextTokenLoss } from "./next-token.ts";
+export { maskedToken, maskToken } from "./masked-token.ts";
+export { type NextTokenBatch, nextToken, nextTokenLoss } from "./next-token.ts";
+export type {
+  ObjectiveBatch,
+  ObjectiveDefinition,
+  SequencePlan,
+  TextObjective,
+  TokenSource,
+  Vocabulary,
+} from "./objective.ts";
+export { headLoss } from "./objective.ts";
+export { likeliestTokens } from "./predictions.ts";
+export {
+  type ChosenObjective,
+  chooseObjective,
+  type ObjectiveName,
+  objectiveSettings,
+  objectives,
+} from "./registry.ts";
 export { type RecallResult, retrieval } from "./retrieval.ts";
+export { documentEnds, documentStarts, sequencesOfStep } from "./sequences.ts";

@@ -9,6 +9,6 @@ export { type LoopOptions, runTraining } from "./loop.ts";
 export { PairStream, type PairText, textBatchOf } from "./pairs.ts";
 export { learningRateAt } from "./schedule.ts";
 export { chooseModel } from "./sizing.ts";
-export { documentStarts, sequencesOfStep, TokenStream, type TrainingBatch } from "./tokens.ts";
+export { TokenStream } from "./tokens.ts";
 export type { StepResult, StoredModel, Trainable, ValidationResult } from "./trainable.ts";
 export { Trainer } from "./trainer.ts";

@@ -2,8 +2,7 @@
 import { Random, TilthError } from "../foundation/index.ts";
 import type { AugmentationSettings, ImageLoader, ImageTextPair, LoadedImages } from "../images/index.ts";
 import type { TextBatch, TextForm } from "../models/index.ts";
-import type { PairBatch } from "../objectives/index.ts";
-import { sequencesOfStep } from "./tokens.ts";
+import { type PairBatch, sequencesOfStep } from "../objectives/index.ts";
 
 /** How captions become tokens. */
 export interface PairText {

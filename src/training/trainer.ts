@@ -1,11 +1,21 @@
 /** A model with its optimizer: the state that a checkpoint holds, and the one step that changes it. */
 import { AdamW, type Backend, Engine, Muon, type Optimizer } from "../engine/index.ts";
+import { mixKeys } from "../foundation/index.ts";
 import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "../models/index.ts";
-import { nextTokenLoss } from "../objectives/index.ts";
+import {
+  chooseObjective,
+  likeliestTokens,
+  type ObjectiveBatch,
+  sequencesOfStep,
+  type TextObjective,
+} from "../objectives/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 import { learningRateAt } from "./schedule.ts";
-import { sequencesOfStep, type TokenStream, type TrainingBatch } from "./tokens.ts";
+import type { TokenStream } from "./tokens.ts";
 import type { StepResult, Trainable, ValidationResult } from "./trainable.ts";
+
+/** Takes the place of a step where validation draws masks. */
+const validationKey = 2 ** 32;
 
 /** Everything of a run that lives on the backend. `step` counts the optimizer steps taken. */
 export class Trainer implements Trainable<TokenStream> {
@@ -18,6 +28,8 @@ export class Trainer implements Trainable<TokenStream> {
     architecture: Architecture<unknown>,
     modelConfiguration: unknown,
     readonly configuration: TrainingConfiguration,
+    /** What it learns; next token if left out. */
+    readonly objective: TextObjective = chooseObjective({ kind: "next-token" }, configuration.sequenceLength).objective,
   ) {
     this.engine = new Engine(backend, { activationCheckpointing: configuration.activationCheckpointing });
     this.model = architecture.create(this.engine, modelConfiguration);
@@ -37,26 +49,29 @@ export class Trainer implements Trainable<TokenStream> {
     const { sequenceLength, batchSequences, microBatchSequences, documentMask, seed } = this.configuration;
     const count = stream.requireSequences(sequenceLength);
     const sequences = sequencesOfStep(this.step + 1, batchSequences, count, seed);
-    const microBatches = Array.from({ length: batchSequences / microBatchSequences }, (_, index) =>
-      stream.batch(
-        sequences.slice(index * microBatchSequences, (index + 1) * microBatchSequences),
-        sequenceLength,
-        documentMask,
-      ),
-    );
+    const step = this.step + 1;
+    const microBatches = Array.from({ length: batchSequences / microBatchSequences }, (_, index) => {
+      const first = index * microBatchSequences;
+      const some = sequences.slice(first, first + microBatchSequences);
+      const slots = some.map((_, row) => first + row);
+      const batch = this.objective.draw(stream, some, { sequenceLength, documentMask }, [seed, step], slots);
+      return { ...batch, dropoutKey: mixKeys(seed, step, first) };
+    });
     return this.takeStepOn(microBatches);
   }
 
   /** Takes a step on the given micro-batches: gradients of the mean over all their targets. */
-  async takeStepOn(microBatches: readonly TrainingBatch[]): Promise<StepResult> {
+  async takeStepOn(microBatches: readonly ObjectiveBatch[]): Promise<StepResult> {
     const { engine } = this;
     const targets = microBatches.reduce((sum, batch) => sum + batch.targetCount, 0);
     let loss = 0;
     for (const batch of microBatches) {
-      loss += await engine.scope({ record: true }, () => {
-        const objective = nextTokenLoss(engine, this.model, batch, targets);
-        engine.backward(objective.loss);
-        return engine.scalar(objective.loss);
+      loss += await engine.scope({ record: true }, async () => {
+        const losses = this.objective.losses(engine, this.model, batch, targets);
+        engine.backward(...losses);
+        let sum = 0;
+        for (const one of losses) sum += await engine.scalar(one);
+        return sum;
       });
     }
     const learningRate = learningRateAt(this.step + 1, this.configuration);
@@ -66,25 +81,39 @@ export class Trainer implements Trainable<TokenStream> {
     return { loss, learningRate, gradientNorm, tokens };
   }
 
-  /** Mean loss in nats a token over the first sequences of a stream. */
+  /** Mean loss in nats a target over the first sequences of a stream; the same masks at every pass. */
   async validate(stream: TokenStream): Promise<ValidationResult> {
-    const { sequenceLength, microBatchSequences, documentMask, validationSequences } = this.configuration;
+    const { sequenceLength, microBatchSequences, documentMask, validationSequences, seed } = this.configuration;
+    const { engine, objective, model } = this;
     const count = Math.min(stream.requireSequences(sequenceLength), validationSequences);
-    let total = 0;
+    let [total, targets, correct] = [0, 0, 0];
     for (let first = 0; first < count; first += microBatchSequences) {
       const indices = Array.from({ length: Math.min(microBatchSequences, count - first) }, (_, i) => first + i);
-      const batch = stream.batch(indices, sequenceLength, documentMask);
-      total += await this.engine.scope({ record: false }, () =>
-        this.engine.scalar(nextTokenLoss(this.engine, this.model, batch, 1).loss),
+      const batch = objective.draw(stream, indices, { sequenceLength, documentMask }, [seed, validationKey]);
+      targets += batch.targetCount;
+      total += await engine.scope({ record: false }, () => engine.scalar(objective.losses(engine, model, batch, 1)[0]));
+      if (!objective.reportsAccuracy) continue;
+      const likeliest = await engine.scope({ record: false }, () =>
+        likeliestTokens(engine, model.forward(engine, batch)),
       );
+      correct += likeliest.filter((token, row) => token === batch.targets[row]).length;
     }
-    return { loss: total / (count * sequenceLength) };
+    return {
+      loss: total / targets,
+      ...(objective.reportsAccuracy ? { metrics: { accuracy: correct / targets } } : {}),
+    };
   }
 
   /** FLOPs of one token of training, forward and backward: what MFU counts. */
   flopsPerToken(): number {
     const dimensions = this.model.architecture.dimensions(this.model.configuration);
-    return trainingFlopsPerToken(dimensions, this.configuration.sequenceLength);
+    const { vocabularySize, width, matrixParameters } = dimensions;
+    // A tied embedding counts as the head, which some objectives run over a part of the tokens only.
+    const unused = (1 - this.objective.headShare) * vocabularySize * width;
+    return trainingFlopsPerToken(
+      { ...dimensions, matrixParameters: matrixParameters - unused },
+      this.configuration.sequenceLength,
+    );
   }
 
   dispose(): void {

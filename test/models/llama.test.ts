@@ -3,8 +3,7 @@ import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
 import { AdamW, type Backend, createBackend, Engine, type EngineOptions } from "../../src/engine/index.ts";
 import { Random } from "../../src/foundation/index.ts";
 import { llama, llamaConfiguration } from "../../src/models/index.ts";
-import { nextTokenLoss } from "../../src/objectives/index.ts";
-import { documentStarts } from "../../src/training/tokens.ts";
+import { documentStarts, nextTokenLoss } from "../../src/objectives/index.ts";
 
 const configuration = llamaConfiguration.parse({
   vocabularySize: 67,

@@ -1,0 +1,51 @@
+/** The objectives over text: one file each, one line here. */
+import { z } from "zod";
+import { nearest, parseSettings, UsageError } from "../foundation/index.ts";
+import { maskedToken } from "./masked-token.ts";
+import { nextToken } from "./next-token.ts";
+import type { ObjectiveDefinition, TextObjective } from "./objective.ts";
+import { spanCorruption } from "./span-corruption.ts";
+
+/** What a configuration's `objective.kind` takes. */
+export const objectives = {
+  "next-token": nextToken as ObjectiveDefinition,
+  "masked-token": maskedToken as ObjectiveDefinition,
+  "span-corruption": spanCorruption as ObjectiveDefinition,
+} as const;
+
+/** An objective's name. */
+export type ObjectiveName = keyof typeof objectives;
+
+/** The objective of a run as it is written: its kind and its own settings. */
+export const objectiveSettings = z
+  .looseObject({ kind: z.string().default("next-token").describe(Object.keys(objectives).join(", ")) })
+  .describe("what the model learns; the objective's own settings stand beside its kind");
+
+/** An objective whose settings are checked and complete. */
+export interface ChosenObjective {
+  readonly definition: ObjectiveDefinition;
+  /** With every default, and the kind. */
+  readonly settings: { readonly kind: string };
+  readonly specialTokens: readonly string[];
+  readonly objective: TextObjective;
+}
+
+/** Checks `objective: { kind, … }`. Throws UsageError naming the unknown kind or the setting that is wrong. */
+export function chooseObjective(value: z.infer<typeof objectiveSettings>, sequenceLength: number): ChosenObjective {
+  const { kind, ...rest } = value;
+  const names = Object.keys(objectives);
+  if (!Object.hasOwn(objectives, kind)) {
+    const guess = nearest(kind, names);
+    throw new UsageError(`there is no objective "${kind}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+      remedy: `Objectives: ${names.join(", ")}`,
+    });
+  }
+  const definition: ObjectiveDefinition = objectives[kind as ObjectiveName];
+  const settings = parseSettings(definition.settings, rest, `the settings of the objective ${kind}`);
+  return {
+    definition,
+    settings: { kind, ...(settings as object) },
+    specialTokens: definition.specialTokens(settings, sequenceLength),
+    objective: definition.create(settings),
+  };
+}

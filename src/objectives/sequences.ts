@@ -1,0 +1,36 @@
+/** Sequences of a token stream: which come when, and where their documents begin and end. */
+import { permute } from "../foundation/index.ts";
+
+/** For each token the position, within its sequence, where its document begins: at the last end-of-text up to it. */
+export function documentStarts(tokens: Int32Array, length: number, endOfText: number): Int32Array {
+  const starts = new Int32Array(tokens.length);
+  let start = 0;
+  for (let i = 0; i < tokens.length; i++) {
+    const position = i % length;
+    if (position === 0) start = 0;
+    if (tokens[i] === endOfText) start = position;
+    starts[i] = start;
+  }
+  return starts;
+}
+
+/** For each token one past the last position, within its sequence, of its document (see `documentStarts`). */
+export function documentEnds(starts: Int32Array, length: number): Int32Array {
+  const ends = new Int32Array(starts.length);
+  for (let i = starts.length - 1; i >= 0; i--) {
+    const last = i % length === length - 1 || starts[i + 1] !== starts[i];
+    ends[i] = last ? (i % length) + 1 : ends[i + 1];
+  }
+  return ends;
+}
+
+/**
+ * Sequence indices of the batch that `step` (from 1) consumes: every epoch is a permutation of all sequences, decided by
+ * (seed, epoch). Nothing has to be remembered or replayed to continue at any step.
+ */
+export function sequencesOfStep(step: number, batchSequences: number, sequenceCount: number, seed: number): number[] {
+  return Array.from({ length: batchSequences }, (_, slot) => {
+    const position = (step - 1) * batchSequences + slot;
+    return permute(position % sequenceCount, sequenceCount, seed, Math.floor(position / sequenceCount));
+  });
+}

@@ -1,17 +1,23 @@
 import { UsageError } from "../foundation/index.ts";
 import { evaluateJob, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
+import { evaluateImages } from "./eval-images.ts";
 import { evaluateTask, taskOptions } from "./eval-task.ts";
 import { interruptSignal, progressLine } from "./terminal.ts";
 
 /** `tilth eval` */
 export const evaluate: Command = {
   summary: "bits per byte on held-out documents beside compressors, or a task's questions",
-  usage: "<checkpoint folder> (--corpus <folder> | --task <name> --data <file>) [options]",
+  usage: "<checkpoint folder> (--corpus <folder> | --images <folder> | --task <name> --data <file>) [options]",
   options: {
     corpus: { describe: "folder of the document store", placeholder: "folder" },
     window: { describe: "tokens of a window, at most the model's context", placeholder: "tokens", initial: "256" },
     stride: { describe: "tokens scored by every window after the first", placeholder: "tokens", initial: "128" },
+    images: {
+      describe: "pictures with captions: retrieval both ways, and zero-shot classification where classes are named",
+      placeholder: "folder",
+    },
+    prompt: { describe: "a sentence for classes, with {class}; may be repeated", placeholder: "text", multiple: true },
     ...taskOptions,
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
     json: { describe: "print one JSON object" },
@@ -24,9 +30,10 @@ export const evaluate: Command = {
   async run(input) {
     const [checkpoint] = input.positionals;
     if (checkpoint !== undefined && input.text("task") !== undefined) return evaluateTask(checkpoint, input);
+    if (checkpoint !== undefined && input.text("images") !== undefined) return evaluateImages(checkpoint, input);
     const store = input.text("corpus");
     if (checkpoint === undefined || store === undefined) {
-      throw new UsageError("a checkpoint folder and --corpus or --task are needed", {
+      throw new UsageError("a checkpoint folder and --corpus, --images or --task are needed", {
         remedy: "See: tilth eval --help",
       });
     }

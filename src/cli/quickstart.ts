@@ -17,6 +17,7 @@ import {
 import { llama } from "../models/index.ts";
 import { chooseModel } from "../training/index.ts";
 import type { Command, CommandInput } from "./command.ts";
+import { runContrastiveQuickstart } from "./quickstart-contrastive.ts";
 import {
   formatBytes,
   formatCount,
@@ -39,6 +40,12 @@ export const quickstart: Command = {
   options: {
     minutes: { describe: "minutes of training", placeholder: "number", initial: "2" },
     corpus: { describe: "your own folder of text instead of the installed packages", placeholder: "folder" },
+    objective: {
+      describe: "next-token, or contrastive: CLIP on pictures with captions",
+      placeholder: "name",
+      initial: "next-token",
+    },
+    images: { describe: "contrastive: your own pictures with captions instead of the example", placeholder: "folder" },
     run: {
       describe: "the run's folder; an older quickstart there is replaced",
       placeholder: "folder",
@@ -60,6 +67,9 @@ export const quickstart: Command = {
 };
 
 async function runQuickstart(input: CommandInput): Promise<void> {
+  if (input.choice("objective", ["next-token", "contrastive"]) === "contrastive")
+    return runContrastiveQuickstart(input);
+  if (input.text("images") !== undefined) throw new UsageError("--images belongs to --objective contrastive");
   const began = performance.now();
   const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
   const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 4096;

@@ -1,5 +1,5 @@
 /** A training run as people watch it: loss, rate, share of peak, time left. */
-import type { TrainEvent } from "../jobs/index.ts";
+import type { TrainEvent, TrainPairsEvent } from "../jobs/index.ts";
 import type { StepRecord } from "../training/index.ts";
 import { formatCount, formatSeconds, progressLine, say } from "./terminal.ts";
 
@@ -13,17 +13,18 @@ export interface TrainingFigures {
   validations: { step: number; loss: number }[];
 }
 
-/** A listener for `trainJob` and the figures it gathers. With `json`, records go to stdout as JSON lines. */
+/** A listener for `trainJob` and `trainPairsJob` and the figures it gathers. With `json`, records go to stdout as JSON lines. */
 export function watchTraining(
   steps: number,
   json: boolean,
-): { listen(event: TrainEvent): void; figures(): TrainingFigures } {
+): { listen(event: TrainEvent | TrainPairsEvent): void; figures(): TrainingFigures } {
   const line = progressLine();
   const records: StepRecord[] = [];
   const validations: { step: number; loss: number }[] = [];
   return {
     listen(event) {
       if (event.kind === "warning") return say(`tilth: ${event.message}`);
+      if (event.kind === "data") return say(describePairs(event));
       const { record } = event;
       if (json) process.stdout.write(`${JSON.stringify(record)}\n`);
       if (record.kind === "step") {
@@ -31,11 +32,11 @@ export function watchTraining(
         const left = formatSeconds(((steps - record.step) * record.tokens) / medianRate(records));
         const share = record.mfu === null ? "" : `, ${(record.mfu * 100).toFixed(0)} % of peak`;
         line.line(
-          `  step ${record.step} of ${steps}: loss ${record.loss.toFixed(3)}, ${formatCount(record.tokensPerSecond)} tokens/s${share}, ${left} left`,
+          `  step ${record.step} of ${steps}: loss ${record.loss.toFixed(3)}, ${rateOf(record)}${share}, ${left} left`,
         );
       } else if (record.kind === "validation") {
         validations.push({ step: record.step, loss: record.loss });
-        say(`  step ${record.step}: validation loss ${record.loss.toFixed(3)}`);
+        say(`  step ${record.step}: validation loss ${record.loss.toFixed(3)}${describeMetrics(record.metrics)}`);
       } else {
         say(`  step ${record.step}: saved ${record.path}`);
       }
@@ -49,6 +50,30 @@ export function watchTraining(
       validations,
     }),
   };
+}
+
+function rateOf({ tokensPerSecond, pairsPerSecond }: StepRecord): string {
+  return pairsPerSecond === undefined
+    ? `${formatCount(tokensPerSecond)} tokens/s`
+    : `${formatCount(pairsPerSecond)} pairs/s`;
+}
+
+function describeMetrics(metrics: Readonly<Record<string, number>> = {}): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `, ${name} ${(value * 100).toFixed(1)} %`)
+    .join("");
+}
+
+/** What a contrastive run trains on. */
+function describePairs({ data, parameters }: Extract<TrainPairsEvent, { kind: "data" }>): string {
+  const left = [
+    data.skipped > 0 ? `${data.skipped} without caption or file left out` : "",
+    data.damaged > 0 ? `${data.damaged} damaged images left out` : "",
+    data.nearDuplicates > 0 ? `${data.nearDuplicates} not held out for being near duplicates of training images` : "",
+    data.compared ? "" : "too many to look for near duplicates between the parts",
+  ].filter((one) => one !== "");
+  const held = `${data.train} pairs to train on, ${data.validation} held out`;
+  return `   ${[held, ...left].join("; ")}; a model of ${formatCount(parameters)} parameters`;
 }
 
 function medianRate(records: readonly StepRecord[]): number {

@@ -7,6 +7,7 @@ export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.
 export type { DeviceOptions, Job, JobContext } from "./job.ts";
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
+export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export {
   buildRunCorpus,
   type LicenceShare,
@@ -19,6 +20,7 @@ export {
 } from "./run.ts";
 export { placesOf, type RunDescription, readRunDescription } from "./run-folder.ts";
 export { runJob } from "./run-job.ts";
+export { trainPairsRun } from "./run-pairs.ts";
 export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";
 export {

@@ -7,6 +7,7 @@ import { generateJob } from "./generate.ts";
 import type { Job } from "./job.ts";
 import { measureJob } from "./measure.ts";
 import { measureLevelsJob } from "./measure-levels.ts";
+import { measurePairsJob } from "./measure-pairs.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 import { trainPairsJob } from "./train-pairs.ts";
@@ -15,6 +16,7 @@ const jobs = [
   tokenizeJob,
   measureJob,
   measureLevelsJob,
+  measurePairsJob,
   trainJob,
   trainPairsJob,
   evaluateJob,

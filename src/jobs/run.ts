@@ -14,8 +14,10 @@ import { type Progress, UsageError, writeFileAtomically } from "../foundation/in
 import { modelCard } from "../lineage/index.ts";
 import { placesOf, readRunDescription, writeRunDescription } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
+import { resumePairsRun } from "./run-pairs.ts";
 import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 import { type TrainEvent, type TrainOutput, trainJob } from "./train.ts";
+import type { TrainPairsEvent } from "./train-pairs.ts";
 
 /** How work of some length is watched and stopped. */
 export interface RunHooks<Event> {
@@ -106,7 +108,12 @@ export async function trainRun(
 }
 
 /** Continues a run from its last undamaged checkpoint, bit for bit. */
-export function resumeRun(runFolder: string, hooks: RunHooks<TrainEvent>): Promise<TrainOutput> {
+export async function resumeRun(
+  runFolder: string,
+  hooks: RunHooks<TrainEvent | TrainPairsEvent>,
+): Promise<Pick<TrainOutput, "checkpoint" | "steps">> {
+  const pairs = resumePairsRun(runFolder, readRunDescription(runFolder), hooks);
+  if (pairs !== undefined) return pairs;
   return startTraining(runFolder, true, undefined, hooks);
 }
 

@@ -74,6 +74,7 @@ export { bertConfiguration } from "./bert.ts";
 export { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
 export type { ImageBatch } from "./encoder.ts";
 export * from "./image-text.ts";
+export { type ImageTextPreset, imageTextPreset, imageTextPresets } from "./image-text-presets.ts";
 export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 export { type LlamaConfiguration, llama, llamaConfiguration } from "./llama.ts";
 export * from "./model.ts";

@@ -1,0 +1,142 @@
+/** `tilth quickstart --objective contrastive`: CLIP on a set of pictures with captions, and what it can do afterwards. */
+import { join, resolve } from "node:path";
+import { packageRoot } from "../foundation/index.ts";
+import { evaluatePairsJob, measurePairsJob, readPairsFile, runJob, trainPairsRun } from "../jobs/index.ts";
+import { imageTextPreset } from "../models/index.ts";
+import type { CommandInput } from "./command.ts";
+import { formatCount, formatSeconds, interruptSignal, say } from "./terminal.ts";
+import { watchTraining } from "./training-progress.ts";
+
+/** The picture set that a clone has. */
+const example = () => join(packageRoot(), "examples", "emoji");
+
+/** How its classes are called in a sentence. */
+const exampleClassNames = {
+  "Smileys & Emotion": ["face", "smiling face"],
+  "People & Body": ["person", "man", "woman", "hand"],
+  "Animals & Nature": ["animal", "plant", "bird", "flower"],
+  "Food & Drink": ["food", "drink", "fruit"],
+  "Travel & Places": ["place", "building", "car", "train"],
+  Activities: ["sport", "game", "ball"],
+  Objects: ["object", "tool", "device"],
+  Symbols: ["symbol", "button", "sign", "square"],
+  Flags: ["flag"],
+};
+
+const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
+
+/** Trains and evaluates; prints a summary, and one JSON line with --json. */
+export async function runContrastiveQuickstart(input: CommandInput): Promise<void> {
+  const began = performance.now();
+  const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
+  const seed = input.number("seed", { minimum: 0, maximum: 2 ** 31, whole: true }) ?? 1;
+  const own = input.text("images");
+  const images = { path: own === undefined ? example() : resolve(own), background: "#ffffff" };
+  const runFolder = resolve(input.text("run") ?? "runs/quickstart");
+  const asked = {
+    backend: input.text("backend") ?? "auto",
+    threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
+    precision: input.choice("precision", ["auto", "f32", "bf16"]),
+  };
+  const { architecture, configuration } = imageTextPreset("clip-tiny");
+  const model = { architecture, configuration };
+  const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 2048;
+  const signal = interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving");
+  say(`Tilth quickstart, contrastive: about ${formatSeconds(seconds)} of training. Run folder: ${runFolder}`);
+
+  say("1. Machine");
+  const recipe = {
+    batchPairs: 256,
+    microBatchPairs: 256,
+    learningRate: 1e-3,
+    optimizer: { kind: "adamw", weightDecay: 0.2, beta2: 0.98 },
+    // A third of a picture shows little of it; mirrored pictures keep their captions, but for writing and arrows.
+    augmentation: { cropShare: [0.4, 1], cropRatio: [0.8, 1.25], flip: 0.5 },
+    seed,
+  };
+  const machine = await runJob(
+    measurePairsJob,
+    {
+      ...{ device: asked, model, vocabularySize, textLength: 12, seconds: Math.min(4, seconds / 10) },
+      training: { ...recipe, steps: 100 },
+    },
+    { onEvent: ({ warning }) => say(`tilth: ${warning}`) },
+  );
+  const device = { ...asked, backend: machine.backend, precision: machine.precision };
+  const steps = Math.max(10, Math.round((machine.pairsPerSecond * seconds) / recipe.batchPairs));
+  say(
+    `   ${machine.description}: ${formatCount(machine.pairsPerSecond)} pairs/s, so ${steps} steps of ${recipe.batchPairs} pairs`,
+  );
+
+  say(`2. Pictures, captions, training: ${images.path}`);
+  const watch = watchTraining(steps, false);
+  const trained = await trainPairsRun(
+    {
+      ...{ runFolder, images, vocabularySize, validationShare: 0.15, device, model, peakFlops: machine.peakFlops },
+      training: {
+        ...recipe,
+        steps,
+        schedule: { kind: "cosine", warmupSteps: Math.min(20, steps >> 2), finalShare: 0.02 },
+        validateEvery: Math.max(20, Math.ceil(steps / 6)),
+        checkpointEvery: Math.max(50, Math.ceil(steps / 3)),
+      },
+    },
+    { onEvent: watch.listen, signal },
+  );
+  const figures = watch.figures();
+
+  say("3. Evaluation on what was held out");
+  const found = await runJob(
+    evaluatePairsJob,
+    {
+      checkpoint: trained.checkpoint,
+      ...{ images, names: readPairsFile(runFolder).validation },
+      // The checkpoint is f32: it is scored as others will load it.
+      device: { ...device, precision: "f32" as const },
+      classNames: own === undefined ? exampleClassNames : {},
+    },
+    { signal },
+  );
+  const { imageToText, textToImage, zeroShot } = found;
+  const result = {
+    pairs: trained.data.train,
+    heldOutPairs: found.pairs,
+    skipped: trained.data.skipped,
+    damaged: trained.data.damaged,
+    parameters: trained.parameters,
+    steps,
+    pairsPerSecond: machine.pairsPerSecond,
+    mfu: figures.mfu,
+    imageToTextRecallAt1: imageToText.recallAt1,
+    imageToTextInterval: imageToText.interval,
+    textToImageRecallAt1: textToImage.recallAt1,
+    textToImageInterval: textToImage.interval,
+    chance: imageToText.chance,
+    zeroShotAccuracy: zeroShot?.accuracy.value ?? null,
+    zeroShotInterval: zeroShot?.accuracy.interval ?? null,
+    zeroShotChance: zeroShot?.chance ?? null,
+    checkpoint: trained.checkpoint,
+    peakRssBytes: Math.max(trained.peakRssBytes, process.resourceUsage().maxRSS * 1024),
+    seconds: (performance.now() - began) / 1000,
+  };
+  const recall = (name: string, one: typeof imageToText) =>
+    `  ${name.padEnd(16)} recall@1 ${percent(one.recallAt1)} (95 %: ${one.interval.map(percent).join(" to ")}), @5 ${percent(one.recallAt5)}, @10 ${percent(one.recallAt10)}; chance @1 ${percent(one.chance)}, ${(one.recallAt1 / one.chance).toFixed(0)} times`;
+  say(
+    [
+      "",
+      `Held-out pairs: ${found.pairs}, none of a group, caption or picture that was trained on`,
+      recall("image to text", imageToText),
+      recall("text to image", textToImage),
+      zeroShot === null
+        ? '  zero-shot        not measured: the set names no classes (class folders, or "class" in captions.jsonl)'
+        : `  zero-shot        ${percent(zeroShot.accuracy.value)} of ${zeroShot.classes.length} classes (95 %: ${zeroShot.accuracy.interval.map(percent).join(" to ")}), mean over classes; chance ${percent(zeroShot.chance)}`,
+      "",
+      `Checkpoint: ${trained.checkpoint} (a Hugging Face folder: CLIPModel)`,
+      "Next:",
+      "  npx tilth quickstart --objective contrastive --images <your pictures with captions>",
+      `  npx tilth eval ${trained.checkpoint} --images <other pictures with captions>`,
+      "",
+    ].join("\n"),
+  );
+  if (input.flag("json")) process.stdout.write(`${JSON.stringify(result)}\n`);
+}

@@ -63,7 +63,9 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
     { onEvent: ({ warning }) => say(`tilth: ${warning}`) },
   );
   const device = { ...asked, backend: machine.backend, precision: machine.precision };
-  const steps = Math.max(10, Math.round((machine.pairsPerSecond * seconds) / recipe.batchPairs));
+  // Below some 150 steps little is learned: a slow or busy machine takes longer than asked.
+  const fewestSteps = Math.max(10, Math.min(150, Math.round((75 * seconds) / 60)));
+  const steps = Math.max(fewestSteps, Math.round((machine.pairsPerSecond * seconds) / recipe.batchPairs));
   say(
     `   ${machine.description}: ${formatCount(machine.pairsPerSecond)} pairs/s, so ${steps} steps of ${recipe.batchPairs} pairs`,
   );

@@ -177,14 +177,14 @@ describe("the temperature", () => {
       imageSize: 4,
       texts: { sequences: 2, length: 2, tokens: Int32Array.of(1, 0, 2, 0) },
     };
-    const after = async (logitScale: number) => {
+    const stepFrom = async (logitScale: number) => {
       backend.write(trainer.model.logitScale.tensor, Float32Array.of(logitScale));
       await trainer.takeStepOn(batch);
       return trainer.engine.scalar(trainer.model.logitScale);
     };
-    expect(await after(7)).toBeCloseTo(Math.log(100), 6);
-    expect(await after(-2)).toBe(0);
-    expect(await after(3)).not.toBe(3);
+    expect(await stepFrom(7)).toBeCloseTo(Math.log(100), 6);
+    expect(await stepFrom(-2)).toBe(0);
+    expect(await stepFrom(3)).not.toBe(3);
     trainer.dispose();
   });
 });

@@ -10,7 +10,6 @@ import { type TrainPairsEvent, type TrainPairsInput, type TrainPairsOutput, trai
 
 /** What of a run stands in `run.json` beside device, model and training. */
 const dataSettings = z.strictObject({
-  objective: z.literal("contrastive"),
   images: z.strictObject({
     path: z.string(),
     template: z.string().optional(),
@@ -29,9 +28,9 @@ export function trainPairsRun(
   const places = placesOf(runFolder);
   rmSync(places.checkpoints, { recursive: true, force: true });
   rmSync(places.log, { force: true });
-  const configuration = dataSettings.parse({ objective: "contrastive", images, vocabularySize, validationShare });
+  const configuration = dataSettings.parse({ images, vocabularySize, validationShare });
   writeRunDescription(runFolder, {
-    ...{ configuration, device, training },
+    ...{ configuration, device, training, objective: { kind: "contrastive" } },
     model: { architecture: model.architecture, configuration: { ...model.configuration } },
     corpusKey: hashOf(canonicalJson(configuration)),
   });
@@ -41,11 +40,11 @@ export function trainPairsRun(
 /** Continues the run that `description` describes, if it is a contrastive one. */
 export function resumePairsRun(
   runFolder: string,
-  { configuration, device, model, training }: RunDescription,
+  { configuration, device, model, training, objective }: RunDescription,
   hooks: RunHooks<TrainPairsEvent>,
 ): Promise<TrainPairsOutput> | undefined {
-  if (configuration.objective !== "contrastive") return undefined;
-  const { objective: _, ...data } = parseSettings(dataSettings, configuration, "the data settings in run.json");
+  if (objective.kind !== "contrastive") return undefined;
+  const data = parseSettings(dataSettings, configuration, "the data settings in run.json");
   return runJob(
     trainPairsJob,
     { runFolder, ...data, device, model, training, resume: true, files: travelling(data.images.path) },

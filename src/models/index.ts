@@ -2,14 +2,21 @@
 import { nearest, TilthError } from "../foundation/index.ts";
 import { type BertConfiguration, bert } from "./bert.ts";
 import { clip } from "./clip.ts";
+import { gpt2 } from "./gpt2.ts";
 import type { ImageTextArchitecture } from "./image-text.ts";
 import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
 import type { Architecture, ModelFamily } from "./model.ts";
+import { qwen2, qwen3 } from "./qwen.ts";
 import { roberta } from "./roberta.ts";
 import { siglip } from "./siglip.ts";
 
 const architectures: Readonly<Record<string, Architecture<unknown>>> = {
   llama: llama as Architecture<unknown>,
+  gpt2: gpt2 as Architecture<unknown>,
+  qwen2: qwen2 as Architecture<unknown>,
+  qwen3: qwen3 as Architecture<unknown>,
+  mistral: mistral as Architecture<unknown>,
   bert: bert as Architecture<unknown>,
   roberta: roberta as Architecture<unknown>,
 };
@@ -73,6 +80,7 @@ export function imageTextArchitectureOf(
 export { bertConfiguration } from "./bert.ts";
 export { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
 export type { ImageBatch } from "./encoder.ts";
+export { gpt2Configuration } from "./gpt2.ts";
 export * from "./image-text.ts";
 export { type ImageTextPreset, imageTextPreset, imageTextPresets } from "./image-text-presets.ts";
 export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
@@ -82,4 +90,4 @@ export { fromOpenClip, openClipWeights } from "./open-clip.ts";
 export { robertaConfiguration } from "./roberta.ts";
 export { type SiglipConfiguration, siglip, siglipConfiguration } from "./siglip.ts";
 export { type VitConfiguration, VitModel, vit, vitConfiguration } from "./vit.ts";
-export { type BertConfiguration, bert, roberta };
+export { type BertConfiguration, bert, gpt2, mistral, qwen2, qwen3, roberta };

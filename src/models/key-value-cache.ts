@@ -24,6 +24,8 @@ export interface CacheShape {
   readonly heads: number;
   readonly keyValueHeads: number;
   readonly headSize: number;
+  /** Tokens that each sees, itself included; all before it if left out. */
+  readonly window?: number;
 }
 
 /** Room for `sequences` sequences of up to `capacity` tokens each. A decoder fills it through `pass`. */
@@ -102,7 +104,7 @@ export class CachedPass {
       spans.every(({ sequence, tokens }, index) => sequence === index && tokens.length === 1);
     this.masks = together
       ? {
-          visibleFrom: engine.constant(new Int32Array(spans.length)),
+          visibleFrom: engine.constant(Int32Array.from(lengths, (length) => this.firstSeen(length))),
           visibleTo: engine.constant(Int32Array.from(lengths, (length) => length + 1)),
         }
       : undefined;
@@ -136,6 +138,10 @@ export class CachedPass {
     first = 0;
     for (const { sequence, tokens } of this.spans) {
       const total = lengths[sequence] + tokens.length;
+      const range = {
+        visibleFrom: this.engine.constant(Int32Array.from(tokens, (_, i) => this.firstSeen(lengths[sequence] + i))),
+        visibleTo: this.engine.constant(new Int32Array(tokens.length).fill(total)),
+      };
       const sums = this.spans.length === 1 ? logSumExp : this.engine.allocate([heads, tokens.length]);
       kernels.attention(
         {
@@ -144,12 +150,18 @@ export class CachedPass {
           value: rows(values, sequence * capacity, total),
           out: rows(out, first, tokens.length),
           logSumExp: sums,
+          ...(this.shape.window === undefined ? {} : range),
         },
         { ...shape, sequences: 1, queryLength: tokens.length, keyLength: total, causal: true },
       );
       first += tokens.length;
     }
     return { tensor: out, requiresGradient: false };
+  }
+
+  /** The first position that a token at `position` sees. */
+  private firstSeen(position: number): number {
+    return Math.max(0, position + 1 - (this.shape.window ?? position + 1));
   }
 
   /** Counts the tokens as held. */

@@ -1,7 +1,7 @@
 /**
  * Llama (Touvron et al. 2023): pre-norm decoder with RMSNorm, rotary positions, grouped-query attention and SwiGLU, no
  * biases. Differs from the paper in nothing; query/key/value and gate/up are stored as one matrix each, whose row blocks
- * are Hugging Face's separate tensors.
+ * are Hugging Face's separate tensors. Its relatives (Qwen 2 and 3, Mistral) are variants of it in files of their own.
  */
 import { z } from "zod";
 import {
@@ -9,7 +9,9 @@ import {
   attention,
   type Engine,
   embedding,
+  headNorm,
   linear,
+  linearWithBias,
   ParameterArena,
   type ParameterSpecification,
   residualRmsNorm,
@@ -48,6 +50,15 @@ export const llamaConfiguration = settingsObject("Llama", {
   mlpWidth: positiveInteger.optional(),
   context: positiveInteger,
   ropeTheta: z.number().positive().default(10_000),
+  /** Llama 3's stretching of low frequencies to contexts beyond the one first trained on. */
+  ropeScaling: settingsObject("ropeScaling", {
+    factor: z.number().positive(),
+    lowFrequencyFactor: z.number().positive(),
+    highFrequencyFactor: z.number().positive(),
+    originalContext: positiveInteger,
+  }).optional(),
+  /** Tokens that each sees, itself included (Mistral); all before it if left out. */
+  slidingWindow: positiveInteger.optional(),
   normEpsilon: z.number().positive().default(1e-5),
   tiedEmbeddings: z.boolean().default(true),
   initializerStandardDeviation: z.number().positive().default(0.02),
@@ -67,16 +78,30 @@ export const llamaConfiguration = settingsObject("Llama", {
 
 export type LlamaConfiguration = z.infer<typeof llamaConfiguration>;
 
+/** What a relative of Llama has or names otherwise. */
+export interface LlamaVariant {
+  readonly name: string;
+  readonly huggingFaceClass: string;
+  /** Biases of query, key and value (Qwen 2). */
+  readonly queryKeyValueBias?: boolean;
+  /** RMS norm of every query and key head before rotation (Qwen 3). */
+  readonly headNorms?: boolean;
+  /** Whether `slidingWindow` may be set (Mistral). */
+  readonly slidingWindow?: boolean;
+}
+
 interface LlamaLayer {
   readonly attentionNorm: Variable;
   readonly queryKeyValue: Variable;
+  readonly queryKeyValueBias?: Variable;
+  readonly headNorms?: { readonly queryWeight: Variable; readonly keyWeight: Variable };
   readonly attentionOutput: Variable;
   readonly mlpNorm: Variable;
   readonly gateUp: Variable;
   readonly down: Variable;
 }
 
-function parameters(configuration: LlamaConfiguration): ParameterSpecification[] {
+function parameters(configuration: LlamaConfiguration, variant: LlamaVariant): ParameterSpecification[] {
   const { vocabularySize, width, layers, attentionHeads, keyValueHeads, headSize, mlpWidth } = configuration;
   const { initializerStandardDeviation: deviation } = configuration;
   const table = (name: string): ParameterSpecification => ({
@@ -97,18 +122,23 @@ function parameters(configuration: LlamaConfiguration): ParameterSpecification[]
     decay: true,
     hiddenRows,
   });
-  const norm = (name: string): ParameterSpecification => ({
+  const vector = (name: string, length: number, value: number): ParameterSpecification => ({
     name,
-    shape: [width],
-    initialization: { kind: "constant", value: 1 },
+    shape: [length],
+    initialization: { kind: "constant", value },
     decay: false,
   });
+  const norm = (name: string) => vector(name, width, 1);
   // Residual projections start smaller, so that the stream's variance does not grow with depth (GPT-2).
   const [queryRows, keyRows] = [attentionHeads * headSize, keyValueHeads * headSize];
   const residual = deviation / Math.sqrt(2 * layers);
   const blocks = Array.from({ length: layers }, (_, index) => [
     norm(`layers.${index}.attentionNorm`),
     matrix(`layers.${index}.queryKeyValue`, [queryRows, keyRows, keyRows], width),
+    ...(variant.queryKeyValueBias ? [vector(`layers.${index}.queryKeyValueBias`, queryRows + 2 * keyRows, 0)] : []),
+    ...(variant.headNorms
+      ? [vector(`layers.${index}.queryNorm`, headSize, 1), vector(`layers.${index}.keyNorm`, headSize, 1)]
+      : []),
     matrix(`layers.${index}.attentionOutput`, [width], queryRows, residual),
     norm(`layers.${index}.mlpNorm`),
     matrix(`layers.${index}.gateUp`, [mlpWidth, mlpWidth], width),
@@ -119,7 +149,6 @@ function parameters(configuration: LlamaConfiguration): ParameterSpecification[]
 }
 
 class LlamaModel implements LanguageModel<LlamaConfiguration> {
-  readonly architecture = llama;
   readonly arena: ParameterArena;
   private readonly layers: LlamaLayer[];
   private readonly ropeStorage: Storage;
@@ -128,20 +157,29 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
   constructor(
     engine: Engine,
     readonly configuration: LlamaConfiguration,
+    readonly architecture: Architecture<LlamaConfiguration>,
+    variant: LlamaVariant,
   ) {
-    this.arena = new ParameterArena(engine.backend, parameters(configuration), engine.use);
+    this.arena = new ParameterArena(engine.backend, parameters(configuration, variant), engine.use);
     this.layers = Array.from({ length: configuration.layers }, (_, index) => ({
       attentionNorm: this.arena.get(`layers.${index}.attentionNorm`),
       queryKeyValue: this.arena.get(`layers.${index}.queryKeyValue`),
+      ...(variant.queryKeyValueBias && { queryKeyValueBias: this.arena.get(`layers.${index}.queryKeyValueBias`) }),
+      ...(variant.headNorms && {
+        headNorms: {
+          queryWeight: this.arena.get(`layers.${index}.queryNorm`),
+          keyWeight: this.arena.get(`layers.${index}.keyNorm`),
+        },
+      }),
       attentionOutput: this.arena.get(`layers.${index}.attentionOutput`),
       mlpNorm: this.arena.get(`layers.${index}.mlpNorm`),
       gateUp: this.arena.get(`layers.${index}.gateUp`),
       down: this.arena.get(`layers.${index}.down`),
     }));
-    const { context, headSize, ropeTheta } = configuration;
+    const { context, headSize } = configuration;
     this.ropeStorage = engine.backend.allocate(context * headSize * 4);
     this.ropeTable = tensorOver(this.ropeStorage, [context, headSize]);
-    engine.backend.write(this.ropeTable, ropeAngles(context, headSize, ropeTheta));
+    engine.backend.write(this.ropeTable, ropeAngles(configuration));
   }
 
   forward(engine: Engine, batch: TokenBatch): HiddenStates {
@@ -150,8 +188,9 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     // What a token sees is all in `visibleTo`, where that is given: the prefix of a prefix language model sees itself both ways.
     const causal = batch.visibleTo === undefined;
     const shape = { ...this.attentionShape(sequences, length, length), causal };
-    const mask = batch.visibleFrom && {
-      visibleFrom: engine.constant(batch.visibleFrom),
+    const visibleFrom = this.windowed(batch);
+    const mask = visibleFrom && {
+      visibleFrom: engine.constant(visibleFrom),
       visibleTo: engine.constant(batch.visibleTo ?? new Int32Array(batch.tokens.length).fill(length)),
     };
     const states = this.decode(
@@ -163,15 +202,22 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     return batch.rows === undefined ? states : { ...states, hidden: wantedRows(engine, states.hidden, batch.rows) };
   }
 
+  /** The first position that each token sees, by its document and by the sliding window. */
+  private windowed({ visibleFrom, tokens, length }: TokenBatch): Int32Array | undefined {
+    const { slidingWindow } = this.configuration;
+    if (slidingWindow === undefined || slidingWindow >= length) return visibleFrom;
+    return Int32Array.from(tokens, (_, i) => Math.max(visibleFrom?.[i] ?? 0, (i % length) - slidingWindow + 1));
+  }
+
   encode(engine: Engine, batch: TokenBatch): Variable {
     return this.forward(engine, { ...batch, rows: undefined }).hidden;
   }
 
   createCache(engine: Engine, capacity: number, sequences = 1): KeyValueCache {
-    const { context, layers, attentionHeads: heads, keyValueHeads, headSize } = this.configuration;
+    const { context, layers, attentionHeads: heads, keyValueHeads, headSize, slidingWindow } = this.configuration;
     return new KeyValueCache(
       engine,
-      { layers, heads, keyValueHeads, headSize },
+      { layers, heads, keyValueHeads, headSize, window: slidingWindow },
       Math.min(capacity, context),
       sequences,
     );
@@ -198,6 +244,16 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
         ? { sum: x, out: engine.run(rmsNorm, { x, weight }, { epsilon }).out }
         : engine.run(residualRmsNorm, { x, delta, weight }, { epsilon });
 
+    const heads = { queryHeads: attentionHeads, keyHeads: keyValueHeads, headSize };
+    const project = (x: Variable, { queryKeyValue: weight, queryKeyValueBias: bias, headNorms }: LlamaLayer) => {
+      const packed =
+        bias === undefined
+          ? engine.run(linear, { x, weight }, {}).out
+          : engine.run(linearWithBias, { x, weight, bias }, {}).out;
+      if (headNorms === undefined) return packed;
+      return engine.run(headNorm, { x: packed, ...headNorms }, { shape: heads, epsilon }).out;
+    };
+
     const table = this.arena.get("embedding");
     let stream = engine.run(embedding, { table }, { ids: engine.constant(tokens) }).out;
     let delta: Variable | undefined;
@@ -205,7 +261,7 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
       const [before, change] = [stream, delta];
       ({ delta, stream } = engine.checkpoint(() => {
         const first = addAndNorm(before, change, layer.attentionNorm);
-        const projected = engine.run(linear, { x: first.out, weight: layer.queryKeyValue }, {}).out;
+        const projected = project(first.out, layer);
         engine.release(first.out);
         const rotated = engine.run(rope, { x: projected }, rotation).out;
         const attended = attend(rotated, index);
@@ -241,14 +297,18 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
   }
 }
 
-/** Row p: cos of p·θ^(−2i/headSize) for i < headSize/2, then the sines. */
-function ropeAngles(positions: number, headSize: number, theta: number): Float32Array {
+/** Row p: cos of p·f for each of the headSize/2 frequencies f = θ^(−2i/headSize), scaled if asked, then the sines. */
+function ropeAngles({ context: positions, headSize, ropeTheta, ropeScaling }: LlamaConfiguration): Float32Array {
   const half = headSize / 2;
   const table = new Float32Array(positions * headSize);
+  const frequencies = Array.from({ length: half }, (_, i) => {
+    // Frequencies in f32, as the reference implementation has them: angles at far positions depend on it.
+    const frequency = Math.fround(1 / ropeTheta ** ((2 * i) / headSize));
+    return ropeScaling === undefined ? frequency : Math.fround(stretched(frequency, ropeScaling));
+  });
   for (let position = 0; position < positions; position++) {
     for (let i = 0; i < half; i++) {
-      // Frequencies in f32, as the reference implementation has them: angles at far positions depend on it.
-      const angle = Math.fround(position * Math.fround(1 / theta ** ((2 * i) / headSize)));
+      const angle = Math.fround(position * frequencies[i]);
       table[position * headSize + i] = Math.cos(angle);
       table[position * headSize + half + i] = Math.sin(angle);
     }
@@ -256,7 +316,16 @@ function ropeAngles(positions: number, headSize: number, theta: number): Float32
   return table;
 }
 
-function weights(configuration: LlamaConfiguration): WeightMapping[] {
+/** Llama 3's rule: waves longer than the original context turn slower by the factor, short ones as before, between: mixed. */
+function stretched(frequency: number, scaling: NonNullable<LlamaConfiguration["ropeScaling"]>): number {
+  const { factor, lowFrequencyFactor, highFrequencyFactor, originalContext } = scaling;
+  const turns = (originalContext * frequency) / (2 * Math.PI);
+  const share = (turns - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
+  const smooth = Math.min(1, Math.max(0, share));
+  return (1 - smooth) * (frequency / factor) + smooth * frequency;
+}
+
+function weights(configuration: LlamaConfiguration, variant: LlamaVariant): WeightMapping[] {
   const { vocabularySize, width, layers, attentionHeads, keyValueHeads, headSize, mlpWidth } = configuration;
   const queryRows = attentionHeads * headSize;
   const keyRows = keyValueHeads * headSize;
@@ -274,6 +343,19 @@ function weights(configuration: LlamaConfiguration): WeightMapping[] {
       whole(`${theirs}.self_attn.q_proj.weight`, `${ours}.queryKeyValue`, [queryRows, width]),
       whole(`${theirs}.self_attn.k_proj.weight`, `${ours}.queryKeyValue`, [keyRows, width], queryRows),
       whole(`${theirs}.self_attn.v_proj.weight`, `${ours}.queryKeyValue`, [keyRows, width], queryRows + keyRows),
+      ...(variant.queryKeyValueBias
+        ? [
+            whole(`${theirs}.self_attn.q_proj.bias`, `${ours}.queryKeyValueBias`, [queryRows]),
+            whole(`${theirs}.self_attn.k_proj.bias`, `${ours}.queryKeyValueBias`, [keyRows], queryRows),
+            whole(`${theirs}.self_attn.v_proj.bias`, `${ours}.queryKeyValueBias`, [keyRows], queryRows + keyRows),
+          ]
+        : []),
+      ...(variant.headNorms
+        ? [
+            whole(`${theirs}.self_attn.q_norm.weight`, `${ours}.queryNorm`, [headSize]),
+            whole(`${theirs}.self_attn.k_norm.weight`, `${ours}.keyNorm`, [headSize]),
+          ]
+        : []),
       whole(`${theirs}.self_attn.o_proj.weight`, `${ours}.attentionOutput`, [width, queryRows]),
       whole(`${theirs}.post_attention_layernorm.weight`, `${ours}.mlpNorm`, [width]),
       whole(`${theirs}.mlp.gate_proj.weight`, `${ours}.gateUp`, [mlpWidth, width]),
@@ -289,6 +371,19 @@ function weights(configuration: LlamaConfiguration): WeightMapping[] {
   ];
 }
 
+const ropeParameters = z.looseObject({
+  rope_type: z.string().optional(),
+  type: z.string().optional(),
+  rope_theta: z.number().optional(),
+});
+
+const llama3Scaling = z.looseObject({
+  factor: z.number().positive(),
+  low_freq_factor: z.number().positive(),
+  high_freq_factor: z.number().positive(),
+  original_max_position_embeddings: positiveInteger,
+});
+
 /** The keys of a Hugging Face `config.json` that decide what a Llama computes. */
 const huggingFaceConfiguration = z.looseObject({
   vocab_size: positiveInteger,
@@ -300,8 +395,10 @@ const huggingFaceConfiguration = z.looseObject({
   intermediate_size: positiveInteger,
   max_position_embeddings: positiveInteger,
   rope_theta: z.number().positive().optional(),
-  rope_parameters: z.looseObject({ rope_type: z.string().optional(), rope_theta: z.number().optional() }).nullish(),
-  rope_scaling: z.unknown().optional(),
+  rope_parameters: ropeParameters.nullish(),
+  rope_scaling: ropeParameters.nullish(),
+  sliding_window: positiveInteger.nullish(),
+  use_sliding_window: z.boolean().optional(),
   rms_norm_eps: z.number().positive(),
   tie_word_embeddings: z.boolean().default(false),
   hidden_act: z.literal("silu").default("silu"),
@@ -310,79 +407,117 @@ const huggingFaceConfiguration = z.looseObject({
   initializer_range: z.number().positive().default(0.02),
 });
 
-/** The Llama architecture. */
-export const llama: Architecture<LlamaConfiguration> = {
-  name: "llama",
-  family: "decoder",
-  huggingFaceClass: "LlamaForCausalLM",
-  schema: llamaConfiguration,
-  parameters,
-  create: (engine, configuration) => new LlamaModel(engine, configuration),
-  weights,
-  toHuggingFace: (one) => ({
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
-    vocab_size: one.vocabularySize,
-    hidden_size: one.width,
-    num_hidden_layers: one.layers,
-    num_attention_heads: one.attentionHeads,
-    num_key_value_heads: one.keyValueHeads,
-    head_dim: one.headSize,
-    intermediate_size: one.mlpWidth,
-    max_position_embeddings: one.context,
-    rope_theta: one.ropeTheta,
-    rms_norm_eps: one.normEpsilon,
-    tie_word_embeddings: one.tiedEmbeddings,
-    hidden_act: "silu",
-    attention_bias: false,
-    attention_dropout: 0,
-    mlp_bias: false,
-    initializer_range: one.initializerStandardDeviation,
-    torch_dtype: "float32",
-    use_cache: true,
-  }),
-  fromHuggingFace(config) {
-    const parsed = huggingFaceConfiguration.safeParse(config);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-        remedy: "Tilth reads plain Llama configurations: silu, no biases, unscaled rope.",
+/** The architecture of Llama or of a relative of it. */
+export function llamaKind(variant: LlamaVariant): Architecture<LlamaConfiguration> {
+  const architecture: Architecture<LlamaConfiguration> = {
+    name: variant.name,
+    family: "decoder",
+    huggingFaceClass: variant.huggingFaceClass,
+    schema: llamaConfiguration.refine((one) => variant.slidingWindow === true || one.slidingWindow === undefined, {
+      message: `${variant.name} has no sliding window; mistral has`,
+      path: ["slidingWindow"],
+    }),
+    parameters: (configuration) => parameters(configuration, variant),
+    create: (engine, configuration) => new LlamaModel(engine, configuration, architecture, variant),
+    weights: (configuration) => weights(configuration, variant),
+    toHuggingFace: (one) => ({
+      architectures: [variant.huggingFaceClass],
+      model_type: variant.name,
+      vocab_size: one.vocabularySize,
+      hidden_size: one.width,
+      num_hidden_layers: one.layers,
+      num_attention_heads: one.attentionHeads,
+      num_key_value_heads: one.keyValueHeads,
+      head_dim: one.headSize,
+      intermediate_size: one.mlpWidth,
+      max_position_embeddings: one.context,
+      rope_theta: one.ropeTheta,
+      ...(one.ropeScaling && {
+        rope_scaling: {
+          rope_type: "llama3",
+          factor: one.ropeScaling.factor,
+          low_freq_factor: one.ropeScaling.lowFrequencyFactor,
+          high_freq_factor: one.ropeScaling.highFrequencyFactor,
+          original_max_position_embeddings: one.ropeScaling.originalContext,
+        },
+      }),
+      ...(variant.slidingWindow && { sliding_window: one.slidingWindow ?? null }),
+      rms_norm_eps: one.normEpsilon,
+      tie_word_embeddings: one.tiedEmbeddings,
+      hidden_act: "silu",
+      attention_bias: false,
+      attention_dropout: 0,
+      mlp_bias: false,
+      initializer_range: one.initializerStandardDeviation,
+      torch_dtype: "float32",
+      use_cache: true,
+    }),
+    fromHuggingFace(config) {
+      const parsed = huggingFaceConfiguration.safeParse(config);
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues;
+        throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
+          remedy: "Tilth reads silu without biases beside those that the architecture always has.",
+        });
+      }
+      const one = parsed.data;
+      const rope = one.rope_scaling ?? one.rope_parameters ?? {};
+      const ropeType = rope.rope_type ?? rope.type ?? "default";
+      if (ropeType !== "default" && ropeType !== "llama3") {
+        throw new TilthError(
+          `config.json: "rope_scaling" is of the type "${ropeType}"; default and llama3 are what this version reads`,
+        );
+      }
+      const scaling = ropeType === "llama3" ? llama3Scaling.safeParse(rope) : undefined;
+      if (scaling?.success === false) {
+        const [issue] = scaling.error.issues;
+        throw new TilthError(`config.json: "rope_scaling.${issue.path.join(".")}": ${issue.message}`);
+      }
+      const window = one.use_sliding_window === false ? undefined : (one.sliding_window ?? undefined);
+      if (window !== undefined && variant.slidingWindow !== true) {
+        throw new TilthError(`config.json: "sliding_window" is set, which this version reads for mistral only`);
+      }
+      return llamaConfiguration.parse({
+        vocabularySize: one.vocab_size,
+        width: one.hidden_size,
+        layers: one.num_hidden_layers,
+        attentionHeads: one.num_attention_heads,
+        keyValueHeads: one.num_key_value_heads ?? one.num_attention_heads,
+        headSize: one.head_dim ?? one.hidden_size / one.num_attention_heads,
+        mlpWidth: one.intermediate_size,
+        context: one.max_position_embeddings,
+        ropeTheta: one.rope_theta ?? one.rope_parameters?.rope_theta ?? 10_000,
+        ropeScaling: scaling && {
+          factor: scaling.data.factor,
+          lowFrequencyFactor: scaling.data.low_freq_factor,
+          highFrequencyFactor: scaling.data.high_freq_factor,
+          originalContext: scaling.data.original_max_position_embeddings,
+        },
+        slidingWindow: window,
+        normEpsilon: one.rms_norm_eps,
+        tiedEmbeddings: one.tie_word_embeddings,
+        initializerStandardDeviation: one.initializer_range,
       });
-    }
-    const one = parsed.data;
-    const ropeType = one.rope_parameters?.rope_type ?? "default";
-    if ((one.rope_scaling !== undefined && one.rope_scaling !== null) || ropeType !== "default") {
-      throw new TilthError('config.json: "rope_scaling" is set; this version reads unscaled rotary positions only');
-    }
-    return llamaConfiguration.parse({
-      vocabularySize: one.vocab_size,
-      width: one.hidden_size,
-      layers: one.num_hidden_layers,
-      attentionHeads: one.num_attention_heads,
-      keyValueHeads: one.num_key_value_heads ?? one.num_attention_heads,
-      headSize: one.head_dim ?? one.hidden_size / one.num_attention_heads,
-      mlpWidth: one.intermediate_size,
-      context: one.max_position_embeddings,
-      ropeTheta: one.rope_theta ?? one.rope_parameters?.rope_theta ?? 10_000,
-      normEpsilon: one.rms_norm_eps,
-      tiedEmbeddings: one.tie_word_embeddings,
-      initializerStandardDeviation: one.initializer_range,
-    });
-  },
-  dimensions(configuration) {
-    const specifications = parameters(configuration);
-    const count = (some: ParameterSpecification[]) =>
-      some.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-    const matrices = specifications.filter(
-      ({ name, shape }) => shape.length === 2 && (name !== "embedding" || configuration.tiedEmbeddings),
-    );
-    return {
-      vocabularySize: configuration.vocabularySize,
-      width: configuration.attentionHeads * configuration.headSize,
-      layers: configuration.layers,
-      context: configuration.context,
-      matrixParameters: count(matrices),
-      parameters: count(specifications),
-    };
-  },
-};
+    },
+    dimensions(configuration) {
+      const specifications = parameters(configuration, variant);
+      const count = (some: ParameterSpecification[]) =>
+        some.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+      const matrices = specifications.filter(
+        ({ name, shape }) => shape.length === 2 && (name !== "embedding" || configuration.tiedEmbeddings),
+      );
+      return {
+        vocabularySize: configuration.vocabularySize,
+        width: configuration.attentionHeads * configuration.headSize,
+        layers: configuration.layers,
+        context: configuration.context,
+        matrixParameters: count(matrices),
+        parameters: count(specifications),
+      };
+    },
+  };
+  return architecture;
+}
+
+/** The Llama architecture. */
+export const llama = llamaKind({ name: "llama", huggingFaceClass: "LlamaForCausalLM" });

@@ -95,7 +95,7 @@ inline uint64_t joined(uint32_t first, uint32_t second) { return static_cast<uin
 
 #define TILTH_EXPORT extern "C" __attribute__((visibility("default")))
 // One library serves every processor; the loops that gain from wide vectors are compiled for several and chosen at load.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if !defined(TILTH_NO_CLONES) && defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #define TILTH_CLONES __attribute__((target_clones("avx512f", "avx2", "sse4.2", "default")))
 #else
 #define TILTH_CLONES

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hashFunctions } from "../../src/corpus/dedup/signature.ts";
-import { buildTextLibrary } from "../../src/corpus/text/index.ts";
+import { Scratch, scan } from "../../src/corpus/filters/scan.ts";
+import { buildTextLibrary, useTextKernels } from "../../src/corpus/text/index.ts";
 import { loadTextLibrary, nativeKernels } from "../../src/corpus/text/native.ts";
 import { referenceKernels } from "../../src/corpus/text/reference.ts";
 import { Random } from "../../src/foundation/index.ts";
@@ -109,6 +110,46 @@ describe.skipIf(path === undefined)("native text kernels (skipped without a comp
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("scan a text as the filters' own pass does", () => {
+    const runs = fc.constantFrom(
+      "A1".repeat(40),
+      "Zm9v".repeat(30),
+      "=".repeat(90),
+      "{}",
+      "#",
+      "…",
+      "....",
+      "x".repeat(1200),
+    );
+    const piece = fc.oneof(word, runs);
+    const any = fc.array(fc.tuple(piece, gap), { maxLength: 60 }).map((pairs) => pairs.flat().join(""));
+    const scanned = (value: string) => {
+      const { words, lines, ...figures } = scan(value, new Scratch());
+      const cut = (list: object & { count: number }) =>
+        (Object.entries(list) as [string, number | Int32Array][]).map(([key, entry]) => [
+          key,
+          typeof entry === "number" ? entry : [...entry.slice(0, list.count)],
+        ]);
+      return { figures, words: cut(words), lines: cut(lines) };
+    };
+    const both = (value: string) =>
+      [path, undefined].map((library) => {
+        useTextKernels(library);
+        return scanned(value);
+      });
+    fc.assert(
+      fc.property(any, (value) => {
+        const [native, reference] = both(value);
+        expect(native).toEqual(reference);
+      }),
+      { numRuns: 300 },
+    );
+    // More words and lines than the arrays have room for at first.
+    const [native, reference] = both("a b\n".repeat(40_000));
+    expect(native).toEqual(reference);
+    expect(reference.words[0]).toEqual(["count", 80_000]);
   });
 
   it("sort the suffixes of random, periodic and Fibonacci texts as comparing them does", () => {

@@ -20,6 +20,11 @@ export class WordList {
     if (this.starts.length > largestKept) this.resize(initialCapacity);
   }
 
+  /** Makes room for so many. */
+  reserve(count: number): void {
+    if (count > this.starts.length) this.resize(count);
+  }
+
   add(start: number, end: number, hash: number, flags: number): void {
     const index = this.count;
     if (index === this.starts.length) this.resize(index * 2);
@@ -53,6 +58,11 @@ export class LineList {
   clear(): void {
     this.count = 0;
     if (this.starts.length > largestKept) this.resize(initialCapacity);
+  }
+
+  /** Makes room for so many. */
+  reserve(count: number): void {
+    if (count > this.starts.length) this.resize(count);
   }
 
   add(start: number, end: number, firstWord: number, opensParagraph: number): void {

@@ -1,6 +1,7 @@
 /** One pass over a text that finds its lines, words and characters; every filter measures from what it found. */
 import { BASE64, characterFlags, DIGIT, LETTER, SPACE, UNSPACED, WHITE, WORD_PART } from "../normalise/characters.ts";
 import { finaliseHash } from "../normalise/hashing.ts";
+import { type TextKernels, textKernels } from "../text/index.ts";
 import { LineList, WordList } from "./positions.ts";
 
 /** A base64 run may continue on the next line if it filled at least so much of this one: encoders wrap at 64 or 76. */
@@ -44,9 +45,32 @@ export class Scratch {
 }
 
 /** Scans `text`. Its words and lines are those of `scratch`, and last until the next scan with it. */
-export function scan(text: string, { words, lines }: Scratch): Scan {
-  words.clear();
-  lines.clear();
+export function scan(text: string, scratch: Scratch): Scan {
+  scratch.words.clear();
+  scratch.lines.clear();
+  const { scan: native } = textKernels();
+  return native === undefined ? scanHere(text, scratch) : scanNatively(text, scratch, native);
+}
+
+function scanNatively(text: string, { words, lines }: Scratch, native: NonNullable<TextKernels["scan"]>): Scan {
+  let figures = native(text, { words, lines });
+  if (figures[0] > words.starts.length || figures[1] > lines.starts.length) {
+    words.reserve(figures[0]);
+    lines.reserve(figures[1]);
+    figures = native(text, { words, lines });
+  }
+  words.count = figures[0];
+  lines.count = figures[1];
+  const [, , allLines, longestLine, longLineCharacters, characters, letters, digits, ...others] = figures;
+  const [hashes, ellipses, curlyBraces, base64Characters, longestBase64Run] = others;
+  return {
+    ...{ text, words, lines, allLines, longestLine, longLineCharacters, characters, letters, digits },
+    ...{ hashes, ellipses, curlyBraces, base64Characters, longestBase64Run },
+  };
+}
+
+/** The specification of the native pass. */
+function scanHere(text: string, { words, lines }: Scratch): Scan {
   const length = text.length;
   let allLines = 0;
   let longestLine = 0;

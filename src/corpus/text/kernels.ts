@@ -48,9 +48,20 @@ export interface WindowFilter {
   readonly repeated: Uint8Array;
 }
 
+/** Where a scan writes the words and lines that it finds; see `WordList` and `LineList` of the filters. */
+export interface ScanArrays {
+  readonly words: { starts: Int32Array; ends: Int32Array; hashes: Int32Array; flags: Uint8Array };
+  readonly lines: { starts: Int32Array; ends: Int32Array; firstWords: Int32Array; opensParagraph: Int32Array };
+}
+
 /** Results of native and reference are equal, bit for bit. What they return lasts until the next call. */
 export interface TextKernels {
   readonly name: "native" | "reference";
+  /**
+   * The pass of filters/scan.ts, which is its own reference and works where this is absent. Writes what fits into the
+   * arrays and returns 13 figures in the order of native/text/scan.cpp, words and lines first.
+   */
+  readonly scan?: (text: string, arrays: ScanArrays) => Float64Array;
   words(text: string, mode: WordMode): Words;
   /** MinHash minima over word shingles, one a function; undefined with fewer than `minimumShingles`. Not reused. */
   signature(

@@ -35,6 +35,14 @@ const signatures = {
   note_windows: ["void", [pointer, pointer, "int64_t", "int64_t", pointer, pointer, "int32_t"]],
   mark_windows: ["int64_t", [pointer, pointer, "int64_t", "int64_t", pointer, "int32_t", pointer]],
   mark_repeats: ["int32_t", [pointer, pointer, "int64_t", "int64_t", pointer, "int32_t"]],
+  scan: [
+    "void",
+    [
+      ...[pointer, "int64_t", pointer],
+      ...[pointer, pointer, pointer, pointer, "int64_t"],
+      ...[pointer, pointer, pointer, pointer, "int64_t", pointer],
+    ],
+  ],
   suffix_array: ["int32_t", [pointer, "int64_t", "int64_t", pointer, "int32_t"]],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 
@@ -95,8 +103,18 @@ export function nativeKernels(path: string): TextKernels {
   const native = loadTextLibrary(path);
   const buffer = new TextBuffer();
   const [four, three, two] = [new Columns(4), new Columns(3), new Columns(2)];
+  const figures = new Float64Array(13);
   return {
     name: "native",
+    scan(text, { words, lines }) {
+      const [units, length, flags] = buffer.load(text);
+      native.scan(
+        ...[units, length, flags],
+        ...[words.starts, words.ends, words.hashes, words.flags, words.starts.length],
+        ...[lines.starts, lines.ends, lines.firstWords, lines.opensParagraph, lines.starts.length, figures],
+      );
+      return figures;
+    },
     words(text, mode) {
       const { count, arrays } = four.filled((columns, capacity) =>
         native.words(mode === "words" ? 0 : 1, ...buffer.load(text), ...columns, capacity),

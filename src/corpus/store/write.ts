@@ -11,10 +11,13 @@ const bufferedBytes = 8_000_000;
 /** DuckDB holds a row group in memory to write it; its default of 122,880 rows would be gigabytes of text. */
 const rowGroupRows = 2048;
 
+/** DuckDB would take four fifths of the machine; beyond this it works from the disk. */
+const memoryLimit = "256MB";
+
 /** Writes all rows, in their order, to documents.parquet in `folder`. */
 export async function writeDocuments(folder: string, rows: Iterable<DocumentRow> | AsyncIterable<DocumentRow>) {
   const database = join(folder, "building.duckdb");
-  const instance = await DuckDBInstance.create(database);
+  const instance = await DuckDBInstance.create(database, { memory_limit: memoryLimit });
   try {
     const connection = await instance.connect();
     try {

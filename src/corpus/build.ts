@@ -36,11 +36,13 @@ import {
   type CorpusCounts,
   type CorpusManifest,
   documentsName,
+  isDocumentsFile,
   manifestName,
   openDocumentStore,
   readManifest,
   writeDocuments,
 } from "./store/index.ts";
+import { readTombstones, withoutTakenDown } from "./takedown/index.ts";
 import { buildTextLibrary, useTextKernels } from "./text/index.ts";
 import { TrainedCorpora } from "./trained.ts";
 
@@ -110,7 +112,9 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
       (result) => documents.take(result),
     );
 
+    const tombstones = readTombstones(folder);
     const key = storeKey(settings, documents.keys, listing, optOuts, [
+      ...tombstones.map(({ id }) => `taken down ${id}`),
       ...trained.keys,
       ...sets.map(({ name, fields, sha256 }) => canonicalJson([name, fields, sha256])),
     ]);
@@ -126,7 +130,12 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
     await publishFolder(folder, async (temporary) => {
       await writeDocuments(
         temporary,
-        watched(corpusRows(partitions, decisions, settings), counts, listing.items.length, options),
+        watched(
+          withoutTakenDown(corpusRows(partitions, decisions, settings), tombstones),
+          counts,
+          listing.items.length,
+          options,
+        ),
       );
       const file = join(temporary, documentsName);
       const manifest: CorpusManifest = {
@@ -216,7 +225,9 @@ async function reusableManifest(folder: string, key: string): Promise<CorpusMani
 /** Publishing replaces the folder as a whole, so it must not hold anything else. */
 function refuseForeignFolder(folder: string): void {
   if (!existsSync(folder)) return;
-  const foreign = readdirSync(folder).find((name) => name !== manifestName && name !== documentsName);
+  const foreign = readdirSync(folder).find(
+    (name) => name !== manifestName && !isDocumentsFile(name) && !name.startsWith("."),
+  );
   if (foreign !== undefined) {
     throw new TilthError(`${folder} holds ${foreign}, which is no part of a corpus; nothing was changed`, {
       remedy: "Choose a folder of its own for the corpus.",

@@ -61,4 +61,18 @@ export {
   type QueryParameter,
   type StreamedDocument,
 } from "./store/index.ts";
+export {
+  forEachSpan,
+  type NamedDocument,
+  readTombstones,
+  removeOldRows,
+  rewriteStore,
+  SpanSet,
+  selectDocuments,
+  spanTokens,
+  type TakedownRequest,
+  type Tombstone,
+  textTokens,
+  writeTombstones,
+} from "./takedown/index.ts";
 export { type SourceText, sourceTexts } from "./texts.ts";

@@ -52,6 +52,18 @@ export function writeFully(descriptor: number, content: string | Uint8Array): vo
   }
 }
 
+/** Flushes a file that some library wrote under a temporary name, and publishes it as `path`. */
+export function syncFile(temporary: string, path: string): void {
+  const descriptor = openSync(temporary, "r+");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(temporary, path);
+  syncFolder(dirname(path));
+}
+
 /** Lets `fill` write a folder under a temporary name, fsyncs every file in it, then publishes it as `path`. */
 export async function publishFolder(path: string, fill: (temporary: string) => Promise<void> | void): Promise<void> {
   const temporary = temporaryNameFor(path);

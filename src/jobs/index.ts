@@ -21,6 +21,7 @@ export {
 export { placesOf, type RunDescription, readRunDescription } from "./run-folder.ts";
 export { runJob } from "./run-job.ts";
 export { trainPairsRun } from "./run-pairs.ts";
+export { finishTakedowns, type TakedownPlaces, type TakedownResult, takeDown } from "./takedown.ts";
 export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";
 export {

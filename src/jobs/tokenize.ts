@@ -34,7 +34,14 @@ const manifestSchema = z.strictObject({
   tokens: z.number(),
   validationTokens: z.number(),
   bytesPerToken: z.number(),
+  /** Where a split's shard lies if not under its own name: a take-down writes it anew. */
+  files: z.strictObject({ train: z.string(), validation: z.string() }).optional(),
 });
+
+/** The path of a split's shard without `.bin`/`.idx`, and of its document map without `.documents.txt`. */
+export function shardPrefix(folder: string, split: "train" | "validation"): string {
+  return join(folder, readManifest(folder)?.files?.[split] ?? split);
+}
 
 export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
   name: "tokenize",

@@ -16,6 +16,7 @@ import {
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";
 import { vocabularyOf } from "./vocabulary.ts";
+import { shardPrefix } from "./tokenize.ts";
 
 /** Everything that a run needs; `shards` holds `train` and `validation` and `tokenizer.json`. */
 export interface TrainInput {
@@ -55,7 +56,9 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
     const tokenizer = readTokenizerJson(join(input.shards, "tokenizer.json"));
     const { objective, settings } = chooseObjective(input.objective, training.sequenceLength);
     const vocabulary = vocabularyOf(tokenizer);
-    const streams = ["train", "validation"].map((split) => new TokenStream(join(input.shards, split), vocabulary));
+    const streams = (["train", "validation"] as const).map(
+      (split) => new TokenStream(shardPrefix(input.shards, split), vocabulary),
+    );
     for (const stream of streams) stream.requireSequences(training.sequenceLength);
     const trainer = new Trainer(
       backend,

@@ -28,6 +28,14 @@ export const data: CommandGroup = {
       summary: "train a classifier of documents (quality, domain, toxicity), apply it, measure it",
       load: async () => (await import("./classifier.ts")).classifier,
     },
+    query: {
+      summary: "any SQL over the documents, read-only",
+      load: async () => (await import("./query.ts")).query,
+    },
+    takedown: {
+      summary: "remove documents from store and shards, list what saw them, show that nothing is left",
+      load: async () => (await import("./takedown.ts")).takedown,
+    },
     sample: {
       summary: "look at some documents, kept or rejected",
       load: async () => (await import("./sample.ts")).sample,

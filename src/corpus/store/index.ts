@@ -1,5 +1,12 @@
 /** The document store: every document with everything that decided about it, kept or not. */
 export { reasonOf, type StreamedDocument } from "./columns.ts";
-export { type CorpusCounts, type CorpusManifest, documentsName, manifestName, readManifest } from "./manifest.ts";
+export {
+  type CorpusCounts,
+  type CorpusManifest,
+  documentsName,
+  isDocumentsFile,
+  manifestName,
+  readManifest,
+} from "./manifest.ts";
 export { type DocumentStore, openDocumentStore, type QueryParameter } from "./read.ts";
-export { writeDocuments } from "./write.ts";
+export { rowGroupRows, sqlString, writeDocuments } from "./write.ts";

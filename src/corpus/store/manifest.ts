@@ -7,6 +7,11 @@ import { messageOf, TilthError } from "../../foundation/errors.ts";
 export const manifestName = "corpus.json";
 export const documentsName = "documents.parquet";
 
+/** Whether a file of a store's folder holds rows; a take-down writes them under a name of their own. */
+export function isDocumentsFile(name: string): boolean {
+  return /^documents(-[0-9a-f]{12})?\.parquet$/.test(name);
+}
+
 const count = z.int().min(0);
 
 export const corpusCounts = z.object({
@@ -31,7 +36,7 @@ export const corpusManifest = z.object({
   /** Files that no reader took, by reason. */
   skipped: z.record(z.string(), count),
   settings: z.record(z.string(), z.unknown()),
-  file: z.object({ name: z.literal(documentsName), bytes: count, sha256: z.string() }),
+  file: z.object({ name: z.string().refine(isDocumentsFile), bytes: count, sha256: z.string() }),
 });
 
 export type CorpusManifest = z.infer<typeof corpusManifest>;

@@ -9,7 +9,7 @@ import { documentsName } from "./manifest.ts";
 /** So much text waits in JavaScript before it goes to DuckDB. */
 const bufferedBytes = 8_000_000;
 /** DuckDB holds a row group in memory to write it; its default of 122,880 rows would be gigabytes of text. */
-const rowGroupRows = 2048;
+export const rowGroupRows = 2048;
 
 /** DuckDB would take four fifths of the machine; beyond this it works from the disk. */
 const memoryLimit = "256MB";

@@ -1,0 +1,137 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildCorpus, openDocumentStore } from "../../src/corpus/index.ts";
+import { openMegatronShard } from "../../src/formats/index.ts";
+import { Random } from "../../src/foundation/index.ts";
+import { stepsThatSaw } from "../../src/jobs/document-map.ts";
+import { takeDown } from "../../src/jobs/index.ts";
+import { shardPrefix, tokenizeJob } from "../../src/jobs/tokenize.ts";
+import { sequencesOfStep } from "../../src/training/index.ts";
+import { prose, writeFiles } from "../support/corpora.ts";
+
+const root = mkdtempSync(join(tmpdir(), "tilth-takedown-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const fresh = join(root, "fresh");
+const settings = { licences: { accept: ["allow", "attribute", "review"] as ("allow" | "attribute" | "review")[] } };
+const sources = [{ reader: "folder" as const, path: join(root, "texts") }];
+const request = { ids: [], urls: [], licences: [], queries: [], reason: "asked by its author", quotes: false };
+
+/** Every document of the store and the shards by id. */
+async function contents(run: string) {
+  const store = await openDocumentStore(join(run, "corpus"));
+  const texts = new Map<string, string>();
+  for await (const { id, text } of store.documents()) texts.set(id, text);
+  const kept = (await store.query("SELECT id FROM documents WHERE kept ORDER BY id")).map(({ id }) => String(id));
+  store.close();
+  const tokens = new Map<string, string>();
+  for (const split of ["train", "validation"] as const) {
+    const prefix = shardPrefix(join(run, "shards"), split);
+    const names = readFileSync(`${prefix}.documents.txt`, "utf8").trim().split("\n");
+    const shard = openMegatronShard(prefix);
+    expect(names.length).toBe(shard.documents);
+    for (const [index, id] of names.entries()) tokens.set(id, shard.read(index).join(" "));
+    shard.close();
+  }
+  return { texts, tokens, kept };
+}
+
+beforeAll(async () => {
+  const files = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`text-${i}.md`, `${prose(14, i)}\n`]));
+  writeFiles(join(root, "texts"), files);
+  mkdirSync(fresh);
+  const corpus = await buildCorpus({ sources, folder: join(fresh, "corpus"), settings, workers: 0 });
+  await tokenizeJob.run(
+    { store: corpus.folder, storeKey: corpus.key, folder: join(fresh, "shards"), vocabularySize: 400, pattern: "gpt2" },
+    { emit: () => {}, shouldStop: () => false },
+  );
+}, 120_000);
+
+describe("a take-down of 100 random documents", () => {
+  const run = join(root, "hundred");
+
+  it("leaves none of their 50-token spans in shards or store, and everything else as it was", async () => {
+    cpSync(fresh, run, { recursive: true });
+    const before = await contents(run);
+    expect(before.kept.length).toBeGreaterThan(300);
+    const random = new Random(7);
+    const ids = [...before.kept].sort(() => random.uniform() - 0.5).slice(0, 100);
+    const result = await takeDown({ store: join(run, "corpus"), runFolder: run }, { ...request, ids });
+    expect(result.quotedBy).toEqual([]);
+    expect(result.proof).toMatchObject({ leftInStore: 0, leftInShards: 0 });
+    expect(result.proof.spans).toBeGreaterThan(5000);
+    const gone = new Set(result.documents.map(({ id }) => id));
+    for (const id of ids) expect(gone).toContain(id);
+
+    const after = await contents(run);
+    const span = (text: string, start: number) =>
+      text
+        .split(" ")
+        .slice(start, start + 50)
+        .join(" ");
+    const everything = [...after.texts.values()].join("\n");
+    const everyToken = [...after.tokens.values()].join("\n");
+    for (const id of ids) {
+      for (const start of [0, 20, 60]) {
+        expect(everything).not.toContain(span(before.texts.get(id)!, start));
+        expect(everyToken).not.toContain(span(before.tokens.get(id)!, start));
+      }
+    }
+    for (const [id, text] of before.texts) expect(after.texts.get(id)).toBe(gone.has(id) ? "" : text);
+    for (const [id, tokens] of before.tokens) expect(after.tokens.get(id)).toBe(gone.has(id) ? undefined : tokens);
+    expect(after.kept).toEqual(before.kept.filter((id) => !gone.has(id)));
+    expect(existsSync(join(run, "corpus-cache"))).toBe(false);
+  });
+
+  it("lasts through another build of the same sources", async () => {
+    const before = await contents(run);
+    await buildCorpus({ sources, folder: join(run, "corpus"), settings, workers: 0 });
+    const store = await openDocumentStore(join(run, "corpus"));
+    for await (const { id, text } of store.documents()) if (before.texts.get(id) === "") expect(text).toBe("");
+    const [{ count }] = await store.query("SELECT count(*) AS count FROM documents WHERE reason LIKE 'taken-down%'");
+    expect(Number(count)).toBeGreaterThanOrEqual(100);
+    store.close();
+  });
+});
+
+describe("a crash during a take-down", () => {
+  const query = "path LIKE 'text-3_.md'";
+  const stages = ["tombstones", "shards", "shard train", "shard validation", "store", "leftovers", "done"];
+
+  it.each(stages)("before or in the stage %s leaves a usable state, and the next call finishes", async (stage) => {
+    const run = join(root, `crash-${stage.replace(" ", "-")}`);
+    cpSync(fresh, run, { recursive: true });
+    const places = { store: join(run, "corpus"), runFolder: run };
+    const crash = (reached: string) => {
+      if (reached === stage) throw new Error("crash");
+    };
+    await expect(takeDown(places, { ...request, queries: [query] }, crash)).rejects.toThrow("crash");
+    expect((await contents(run)).texts.size).toBe(400);
+    const { proof } = await takeDown(places, { ...request, queries: [`${query} OR path = 'text-77.md'`] });
+    expect(proof).toMatchObject({ leftInStore: 0, leftInShards: 0 });
+    const after = await contents(run);
+    const store = await openDocumentStore(join(run, "corpus"));
+    for (const { id } of await store.query(`SELECT id FROM documents WHERE ${query} OR path = 'text-77.md'`)) {
+      expect(after.texts.get(String(id))).toBe("");
+      expect(after.tokens.has(String(id))).toBe(false);
+    }
+    store.close();
+    expect(readdirSync(join(run, "corpus"))).toHaveLength(2);
+    expect(readdirSync(join(run, "shards")).filter((name) => name.endsWith(".bin"))).toHaveLength(2);
+  });
+});
+
+it("lists exactly the steps whose batches read a token of the document", () => {
+  const order = { tokens: 1000, sequenceLength: 16, batchSequences: 3, seed: 5, steps: 50 };
+  for (const [start, end] of [
+    [0, 1],
+    [16, 17],
+    [500, 560],
+  ]) {
+    const expected = Array.from({ length: order.steps }, (_, i) => i + 1).filter((step) =>
+      sequencesOfStep(step, 3, 62, 5).some((sequence) => sequence * 16 < end && sequence * 16 + 17 > start),
+    );
+    expect(stepsThatSaw([{ document: "x", start, end }], order)).toEqual(expected);
+  }
+});

@@ -23,30 +23,55 @@ struct ForwardScratch {
   float *keysAcross, *valuesAlong, *left, *mixed;
 };
 
-// One row of scores becomes unnormalised probabilities in `weights`; running maximum and sum are updated and the earlier
-// output scaled to the new maximum.
+// What is known of a block's rows so far: the largest scaled score and Σ exp, lane by lane.
+struct RunningSoftmax {
+  alignas(64) float maxima[BQ];
+  alignas(64) float sums[BQ][W];
+
+  RunningSoftmax() {
+    std::fill(maxima, maxima + BQ, -INFINITY);
+    std::fill(&sums[0][0], &sums[0][0] + BQ * W, 0.0f);
+  }
+};
+
+// Scores of a tile become unnormalised probabilities in `weights`; maxima and sums are updated and the earlier output scaled
+// to the new maxima.
 template <typename Tiles>
-void softmaxRow(float* scores, int64_t count, Range inside, float scale, float& rowMaximum, float& rowSum, float* mixed,
-                int64_t size, float* weights, int64_t i) {
-  if (inside.begin >= inside.end) {
-    for (int64_t j = 0; j < count; j += W) Tiles::storeRow(weights, i, j, Vector{});
-    return;
+void softmaxTile(float* scores, int64_t count, const QueryBlock& block, int64_t tile, float scale, RunningSoftmax& state,
+                 float* mixed, int64_t size, float* weights) {
+  alignas(64) float next[BQ];
+  alignas(64) float corrections[BQ];
+  for (int64_t i = 0; i < block.rows; i++) {
+    float* row = scores + i * BK;
+    const Range inside = block.inTile(i, tile);
+    if (inside.begin > 0 || inside.end < count) hideOutside(row, inside, count);
+    Vector highest = load(row);
+    for (int64_t j = W; j < count; j += W) highest = maximum(highest, load(row + j));
+    next[i] = std::max(state.maxima[i], maximumOf(highest) * scale);
   }
-  if (inside.begin > 0 || inside.end < count) hideOutside(scores, inside, count);
-  Vector highest = load(scores);
-  for (int64_t j = W; j < count; j += W) highest = maximum(highest, load(scores + j));
-  const float next = std::max(rowMaximum, maximumOf(highest) * scale);
-  Vector sum = {};
-  for (int64_t j = 0; j < count; j += W) {
-    const Vector weight = exponential(load(scores + j) * scale - next);
-    Tiles::storeRow(weights, i, j, weight);
-    sum += weight;
+  for (int64_t i = block.rows; i < BQ; i++) next[i] = state.maxima[i];
+  for (int64_t i = 0; i < BQ; i += W) {
+    const Vector before = load(state.maxima + i), after = load(next + i);
+    store(corrections + i, select(before == after, broadcast(1.0f), exponential(before - after)));
+    store(state.maxima + i, after);
   }
-  const float correction = rowMaximum == next ? 1.0f : exponential(broadcast(rowMaximum - next))[0];
-  rowSum = rowSum * correction + sumOf(sum);
-  rowMaximum = next;
-  if (correction != 1.0f)
-    for (int64_t d = 0; d < size; d++) mixed[d] *= correction;
+  for (int64_t i = 0; i < block.rows; i++) {
+    const float* row = scores + i * BK;
+    // A row that has seen no key yet keeps weights of zero.
+    const float top = next[i] == -INFINITY ? 0.0f : next[i], correction = corrections[i];
+    Vector sum = load(state.sums[i]) * correction;
+    for (int64_t j = 0; j < count; j += W) {
+      const Vector weight = exponential(load(row + j) * scale - top);
+      Tiles::storeRow(weights, i, j, weight);
+      sum += weight;
+    }
+    store(state.sums[i], sum);
+    if (correction == 1.0f) continue;
+    float* to = mixed + i * size;
+    int64_t d = 0;
+    for (; d + W <= size; d += W) store(to + d, load(to + d) * correction);
+    for (; d < size; d++) to[d] *= correction;
+  }
 }
 
 template <typename Tiles, typename Number>
@@ -55,27 +80,23 @@ void forwardBlock(const Forward<Number>& one, const ForwardScratch& work, int64_
   const int64_t size = shape.headSize;
   alignas(64) float scores[BQ * BK];
   alignas(64) float weights[Tiles::kWeightFloats];
-  float maxima[BQ], sums[BQ];
-  std::fill(maxima, maxima + BQ, -INFINITY);
-  std::fill(sums, sums + BQ, 0.0f);
+  RunningSoftmax state;
   std::fill(work.mixed, work.mixed + block.rows * size, 0.0f);
   Tiles::packLeft(one.query.at(block.token, head * size), one.query.stride, block.rows, size, work.left);
   for (int64_t tile = block.firstTile; tile < block.lastTile; tile++) {
     const int64_t count = block.keysSeen(tile), keys = std::min(count, shape.keysOf(tile));
     Tiles::timesAcross(block.rows, count, size, work.left, work.keysAcross + tile * Tiles::acrossFloats(size), scores);
-    for (int64_t i = 0; i < block.rows; i++)
-      softmaxRow<Tiles>(scores + i * BK, count, block.inTile(i, tile), shape.scale, maxima[i], sums[i], work.mixed + i * size,
-                        size, weights, i);
+    softmaxTile<Tiles>(scores, count, block, tile, shape.scale, state, work.mixed, size, weights);
     Tiles::addWeighted(block.rows, keys, size, weights, work.valuesAlong + tile * Tiles::alongFloats(size), work.mixed);
   }
   for (int64_t i = 0; i < block.rows; i++) {
-    const float inverse = sums[i] > 0 ? 1.0f / sums[i] : 0.0f;
+    const float sum = sumOf(load(state.sums[i])), inverse = sum > 0 ? 1.0f / sum : 0.0f;
     Number* to = one.out.at(block.token + i, head * size);
     const float* mixed = work.mixed + i * size;
     int64_t d = 0;
     for (; d + W <= size; d += W) store(to + d, load(mixed + d) * inverse);
     for (; d < size; d++) storeOne(to + d, mixed[d] * inverse);
-    one.logSumExp[head * shape.tokens() + block.token + i] = sums[i] > 0 ? maxima[i] + std::log(sums[i]) : 0.0f;
+    one.logSumExp[head * shape.tokens() + block.token + i] = sum > 0 ? state.maxima[i] + std::log(sum) : 0.0f;
   }
 }
 

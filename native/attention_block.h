@@ -79,8 +79,13 @@ struct QueryBlock {
 
 // Scores outside the visible range, among the first `count`, become −∞.
 static inline void hideOutside(float* row, Range inside, int64_t count) {
-  for (int64_t j = 0; j < inside.begin && j < count; j++) row[j] = -INFINITY;
-  for (int64_t j = inside.end; j < count; j++) row[j] = -INFINITY;
+  IntegerVector lane;
+  for (int i = 0; i < W; i++) lane[i] = i;
+  for (int64_t j = 0; j < count; j += W) {
+    if (j >= inside.begin && j + W <= inside.end) continue;
+    const int32_t from = static_cast<int32_t>(inside.begin - j), to = static_cast<int32_t>(inside.end - j);
+    store(row + j, select((lane >= from) & (lane < to), load(row + j), broadcast(-INFINITY)));
+  }
 }
 
 }  // namespace tilth

@@ -90,7 +90,10 @@ __attribute__((always_inline)) static inline void packCells(const Bfloat16* data
         const Bfloat16* even = data + 2 * p * stepStride + l;
         const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, even));
         const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, even + stepStride));
-        _mm512_mask_storeu_epi32(to + p * width + l, room, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+        const __m512i cells = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+        // What a whole store writes too far, the next step overwrites.
+        if (p + 1 < pairs && l == 0) _mm512_storeu_si512(to + p * width, cells);
+        else _mm512_mask_storeu_epi32(to + p * width + l, room, cells);
       }
     }
     done = pairs;

@@ -83,17 +83,44 @@ struct Bfloat16Format {
 };
 #endif
 
-// Packs rows [row, row + lanes) of A, or columns of B, over `steps` of k.
+// What is packed: lanes (rows of A, columns of B) from one lane and step on.
+struct Lanes {
+  const void* data;
+  int64_t laneStride, stepStride, count, steps;
+  bool bf16;
+  template <typename Number>
+  const Number* at(int64_t lane, int64_t step) const {
+    return static_cast<const Number*>(data) + lane * laneStride + step * stepStride;
+  }
+};
+Lanes rowsOf(const Matrix& a, int64_t row, int64_t step, int64_t count, int64_t steps) {
+  return {a.at(row, step), a.rowStride, a.columnStride, count, steps, a.bf16};
+}
+Lanes columnsOf(const Matrix& b, int64_t column, int64_t step, int64_t count, int64_t steps) {
+  return {b.at(step, column), b.columnStride, b.rowStride, count, steps, b.bf16};
+}
+
+// Packs panels of R lanes, each to `to` + panel · R · groups. Where lanes are contiguous, some steps of all panels come before
+// the next steps, so that every cache line is read once.
 template <typename Format, int R>
-void packPanel(const Matrix& from, const void* first, int64_t laneStride, int64_t stepStride, int64_t lanes, int64_t steps,
-               float* to) {
+void packPanels(const Lanes& from, Range panels, int64_t groups, float* to) {
+  const int64_t most = from.laneStride == 1 ? 64 : from.steps;
+  for (int64_t step = 0; step < from.steps; step += most) {
+    const int64_t steps = std::min(most, from.steps - step);
+    for (int64_t panel = panels.begin; panel < panels.end; panel++) {
+      const int64_t lane = panel * R, lanes = std::min<int64_t>(R, from.count - lane);
+      float* packed = to + lane * groups + step / Format::kGroup * R;
 #if defined(__AVX512BF16__) && !TILTH_AMX
-  if constexpr (Format::kGroup == 2)
-    if (from.bf16)
-      return Format::template pack<R>(static_cast<const Bfloat16*>(first), laneStride, stepStride, lanes, steps, to);
+      if constexpr (Format::kGroup == 2) {
+        if (from.bf16) {
+          Format::template pack<R>(from.at<Bfloat16>(lane, step), from.laneStride, from.stepStride, lanes, steps, packed);
+          continue;
+        }
+      }
 #endif
-  (void)from;
-  Format::template pack<R>(static_cast<const float*>(first), laneStride, stepStride, lanes, steps, to);
+      Format::template pack<R>(from.at<float>(lane, step), from.laneStride, from.stepStride, lanes, steps, packed);
+    }
+  }
 }
 
 // A tile's sums into C, at most MR × NR of them.
@@ -196,16 +223,12 @@ void blockedProduct(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const R
       const int64_t depth = std::min(depthMost, k - step), groups = (depth + Format::kGroup - 1) / Format::kGroup;
       float* packedB = shared + turn * bufferFloats;
       const Range mine = byRows ? partOf(panels, thread, team.threads) : Range{0, panels};
-      for (int64_t panel = mine.begin; panel < mine.end; panel++)
-        packPanel<Format, NR>(b, b.at(step, column + panel * NR), b.columnStride, b.rowStride,
-                              std::min<int64_t>(NR, columns - panel * NR), depth, packedB + panel * NR * groups);
+      packPanels<Format, NR>(columnsOf(b, column, step, columns, depth), mine, groups, packedB);
       if (byRows) team.barrier();
       const bool add = c.accumulate || step > 0;
       for (int64_t row = rows.begin; row < rows.end; row += heightMost) {
         const int64_t height = std::min(heightMost, rows.end - row);
-        for (int64_t i = 0; i < height; i += MR)
-          packPanel<Format, MR>(a, a.at(row + i, step), a.rowStride, a.columnStride, std::min<int64_t>(MR, height - i), depth,
-                                packedA + i * groups);
+        packPanels<Format, MR>(rowsOf(a, row, step, height, depth), {0, (height + MR - 1) / MR}, groups, packedA);
         for (int64_t panel = 0; panel < panels; panel++)
           for (int64_t i = 0; i < height; i += MR)
             multiplyTile<Format>(packedA + i * groups, packedB + panel * NR * groups, groups, c, row + i, column + panel * NR,

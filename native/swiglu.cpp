@@ -9,7 +9,7 @@ using namespace tilth;
 
 namespace {
 
-inline Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
+inline Vector sigmoid(Vector x) { return reciprocal(1.0f + exponential(-x)); }
 
 // Calls body(offset, count) for the vectors of a row, the last one possibly partial.
 template <typename Body>

@@ -47,6 +47,8 @@ export type ArenaUse = "training" | { readonly matrices: "f32" | "bf16" };
 
 const alignment = 64; // elements: parameters start on cache lines for every element size
 
+const pieceElements = 1 << 18;
+
 /** Parameters, gradients and groups over two storages of a backend. Gradients start at zero. */
 export class ParameterArena {
   readonly parameters: ReadonlyMap<string, Parameter>;
@@ -146,16 +148,19 @@ export class ParameterArena {
 
   /** Fills every parameter from (seed, its name) alone, so that adding one does not change the others. */
   initialize(seed: number): void {
+    const piece = new Float32Array(pieceElements);
     for (const parameter of this.parameters.values()) {
       const { initialization, name } = parameter.specification;
-      const data = new Float32Array(elementCount(parameter.tensor));
-      if (initialization.kind === "constant") {
-        data.fill(initialization.value);
-      } else {
-        const random = new Random(seed, mixKeys(...Buffer.from(name)));
-        for (let i = 0; i < data.length; i++) data[i] = random.normal() * initialization.standardDeviation;
+      const random = new Random(seed, mixKeys(...Buffer.from(name)));
+      const count = elementCount(parameter.tensor);
+      // In pieces: an array as large as an embedding would stay with the collector for long.
+      for (let start = 0; start < count; start += pieceElements) {
+        const data = piece.subarray(0, Math.min(pieceElements, count - start));
+        if (initialization.kind === "constant") data.fill(initialization.value);
+        else for (let i = 0; i < data.length; i++) data[i] = random.normal() * initialization.standardDeviation;
+        const { storage, offset } = parameter.tensor;
+        this.backend.write(tensorOver(storage, [data.length], "f32", offset + start), data);
       }
-      this.backend.write(parameter.tensor, data);
     }
   }
 

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { TilthError } from "../foundation/errors.ts";
+import { messageOf, TilthError } from "../foundation/errors.ts";
 import {
   canonicalJson,
   hashFile,
@@ -126,17 +126,19 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
     const decisions = await documents.decide(decideAll(listing.items, settings, optOuts), partitions, sets);
     throwIfInterrupted(options.signal);
 
-    const counts = emptyCounts();
+    let counts = emptyCounts();
     await publishFolder(folder, async (temporary) => {
-      await writeDocuments(
-        temporary,
-        watched(
-          withoutTakenDown(corpusRows(partitions, decisions, settings), tombstones),
-          counts,
-          listing.items.length,
-          options,
-        ),
-      );
+      const write = (memoryLimit?: `${number}MB`) => {
+        counts = emptyCounts();
+        const rows = withoutTakenDown(corpusRows(partitions, decisions, settings), tombstones);
+        return writeDocuments(temporary, watched(rows, counts, listing.items.length, options), memoryLimit);
+      };
+      try {
+        await write(writingMemory);
+      } catch (error) {
+        if (!/out of memory/i.test(messageOf(error))) throw error;
+        await write();
+      }
       const file = join(temporary, documentsName);
       const manifest: CorpusManifest = {
         format: "tilth-corpus",
@@ -160,6 +162,9 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
     lock.release();
   }
 }
+
+/** Enough for DuckDB to write the store, however large; only row groups of very long documents need more. */
+const writingMemory = "512MB";
 
 /** Where signatures and the like wait during a build. */
 const workFolder = (folder: string) => `${folder}.work`;

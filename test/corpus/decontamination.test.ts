@@ -25,9 +25,9 @@ beforeEach(() => {
 
 /** Questions of bank customers, from banking77 (Casanueva et al. 2020, CC-BY-4.0). */
 const questions = [
-  "I was expecting my new card by now, but it hasn't arrived yet. What can I do to find out where it is?",
-  "Can you explain why my payment is still showing as pending after several days have passed since I bought it?",
-  "My card was declined at the shop this morning although I am sure that there is enough money in the account.",
+  "The card I thought was lost was just in my jacket, so can I reactivate it since I found it this morning?",
+  "How long should it take for my new card to arrive in them mail? What should I do if I never receive it?",
+  "This exchange rate you use is awful! Please tell me this is a mistake and not the official interbank exchange rate!",
 ];
 const settings: CorpusSettingsInput = {
   licences: { accept: ["allow", "attribute", "review"] },
@@ -80,11 +80,10 @@ describe("GPT-3's rule", () => {
 
   it("leaves 12 shared words alone", async () => {
     const words = questions[0].split(" ");
-    // "hasn't" is two words.
-    const twelve = words.slice(0, 11).join(" ");
+    const twelve = words.slice(0, 12).join(" ");
     const rows = await build({ "a.md": `${prose(20, 1)} ${twelve} ${prose(20, 2)}` }, [quiz()]);
     expect(rows["a.md"].edits).toEqual([]);
-    const thirteen = words.slice(0, 12).join(" ");
+    const thirteen = words.slice(0, 13).join(" ");
     const more = await build({ "a.md": `${prose(20, 1)} ${thirteen} ${prose(20, 2)}` }, [quiz()]);
     expect(more["a.md"].edits).toHaveLength(1);
   });

@@ -4,6 +4,7 @@ import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/in
 import { clipStep } from "./clip-step.ts";
 import type { BenchmarkLine } from "./compare.ts";
 import { curate } from "./curate.ts";
+import { elementwise } from "./elementwise.ts";
 import { generate } from "./generate.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
 import { tokenizerBenchmark } from "./tokenizer.ts";
@@ -29,6 +30,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   "clip-step": clipStep,
   tokenizer: tokenizerBenchmark,
   curate,
+  elementwise,
   generate,
   ...Object.fromEntries(
     kernelNames.map((name) => [name, (options: BenchmarkOptions) => kernelBenchmark(name, options)]),

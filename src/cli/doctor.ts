@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus, totalmem } from "node:os";
+import { lackingLevels } from "../engine/index.ts";
 import { measureJob, measureLevelsJob, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
 import { formatBytes, formatFlops, say } from "./terminal.ts";
@@ -22,6 +23,7 @@ export const doctor: Command = {
     };
     const measured = await runJob(measureJob, { device }, { onEvent: ({ warning }) => say(`tilth: ${warning}`) });
     const levels = measured.backend === "cpu" ? await runJob(measureLevelsJob, { threads: device.threads }) : [];
+    const lacking = lackingLevels();
     const programs = Object.fromEntries(
       ["mpirun", "mpicc", "sbatch", "srun"].map((name) => [name, programVersion(name)]),
     );
@@ -33,7 +35,9 @@ export const doctor: Command = {
       platform: `${process.platform}-${process.arch}`,
     };
     if (input.flag("json")) {
-      process.stdout.write(`${JSON.stringify({ ...machine, ...measured, levels, programs })}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ ...machine, ...measured, levels, lackingLevels: lacking, programs })}\n`,
+      );
       return;
     }
     process.stdout.write(
@@ -43,11 +47,17 @@ export const doctor: Command = {
         `Node         ${machine.node} on ${machine.platform}`,
         `Backend      ${measured.description}`,
         `Peak         ${formatFlops(measured.peakFlops)} in ${measured.precision}, measured: what MFU is a share of`,
-        `Memory rate  ${formatBytes(measured.memoryBytesPerSecond)}/s, copying`,
+        `Memory rate  ${formatBytes(measured.memoryBytesPerSecond)}/s copying, ${formatBytes(measured.memoryReadBytesPerSecond)}/s reading`,
+        ...(measured.launchSeconds === null
+          ? []
+          : [
+              `Launch       ${(measured.launchSeconds * 1e6).toFixed(2)} µs to start ${measured.threads} threads and to end`,
+            ]),
         ...levels.map(
           ({ level, precision, peakFlops, productFlops }, index) =>
             `${(index === 0 ? "Levels" : "").padEnd(12)} ${level.padEnd(10)} ${precision.padEnd(4)}  peak ${formatFlops(peakFlops)}, product of 2,048² ${formatFlops(productFlops)} (${((100 * productFlops) / peakFlops).toFixed(0)} %)`,
         ),
+        ...lacking.map(({ level, why }) => `${"".padEnd(12)} ${level.padEnd(10)} not here: ${why}`),
         ...Object.entries(programs).map(([name, version]) => `${name.padEnd(12)} ${version ?? "not here"}`),
         "",
       ].join("\n"),

@@ -41,6 +41,8 @@ export interface Backend {
   kernelSeconds(): number;
   /** Measured peak of multiply-adds in this precision in FLOP/s, with all threads: the denominator of MFU. Takes about 0.3 s. */
   measurePeakFlops(): number;
+  /** Seconds that it takes to start all threads on a kernel and to see them end (optional). */
+  measureLaunchSeconds?(): number;
   /** Bytes now allocated, and the most that ever were. */
   memory(): { readonly bytes: number; readonly peakBytes: number };
   /** Stops threads and frees what is left. */

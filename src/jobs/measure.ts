@@ -31,6 +31,10 @@ export interface MeasureOutput {
   readonly peakFlops: number;
   /** Rate of copying memory, read and written bytes together. */
   readonly memoryBytesPerSecond: number;
+  /** Rate of reading memory alone. */
+  readonly memoryReadBytesPerSecond: number;
+  /** Starting all threads on a kernel and seeing them end; null where there are none to start. */
+  readonly launchSeconds: number | null;
   readonly tokensPerSecond: number | null;
 }
 
@@ -45,7 +49,8 @@ export const measureJob: Job<MeasureInput, { warning: string }, MeasureOutput> =
         threads: backend.threads,
         precision: backend.precision,
         peakFlops: backend.measurePeakFlops(),
-        memoryBytesPerSecond: measureMemory(backend),
+        ...measureMemory(backend),
+        launchSeconds: backend.measureLaunchSeconds?.() ?? null,
         tokensPerSecond: input.model === undefined ? null : await measureSteps(backend, input.model),
       };
     } finally {
@@ -54,19 +59,27 @@ export const measureJob: Job<MeasureInput, { warning: string }, MeasureOutput> =
   },
 };
 
-function measureMemory(backend: Awaited<ReturnType<typeof openDevice>>): number {
-  const elements = 1 << 24;
-  const storages = [backend.allocate(elements * 4), backend.allocate(elements * 4)];
-  const [to, from] = storages.map((storage) => tensorOver(storage, [1 << 10, 1 << 14]));
+function measureMemory(
+  backend: Awaited<ReturnType<typeof openDevice>>,
+): Pick<MeasureOutput, "memoryBytesPerSecond" | "memoryReadBytesPerSecond"> {
+  const bytes = 1 << 26;
+  const storages = [bytes, bytes, 4].map((one) => backend.allocate(one));
+  const [to, from] = storages.slice(0, 2).map((storage) => tensorOver(storage, [1 << 10, 1 << 14]));
+  const sum = tensorOver(storages[2], [1]);
   backend.kernels.fill(from, 1);
-  let best = 0;
-  for (let round = 0; round < 5; round++) {
-    const started = performance.now();
-    backend.kernels.copy(to, from);
-    best = Math.max(best, (2 * elements * 4) / ((performance.now() - started) / 1000));
-  }
+  const bestOf = (work: () => void) => {
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 5; round++) {
+      const started = performance.now();
+      work();
+      best = Math.min(best, (performance.now() - started) / 1000);
+    }
+    return best;
+  };
+  const copying = bestOf(() => backend.kernels.copy(to, from));
+  const reading = bestOf(() => backend.kernels.sum(sum, from));
   for (const storage of storages) backend.release(storage);
-  return best;
+  return { memoryBytesPerSecond: (2 * bytes) / copying, memoryReadBytesPerSecond: bytes / reading };
 }
 
 async function measureSteps(

@@ -614,7 +614,7 @@ describe.each(bfloat16Levels)("bf16 products on %s", (level) => {
     "are the reference's over tensors in bf16: %s",
     async (_name, one) => {
       const reference = await createBackend("reference", { precision: "bf16" });
-      const backends = [await nativeBackend("avx512bf16", 1, "bf16"), await nativeBackend("avx512bf16", 3, "bf16")];
+      const backends = [await nativeBackend(level, 1, "bf16"), await nativeBackend(level, 3, "bf16")];
       const expected = await results(reference, one, 11, "bf16");
       const [actual, threaded] = await Promise.all(backends.map((backend) => results(backend, one, 11, "bf16")));
       actual.forEach((output, i) => {

@@ -44,6 +44,16 @@ describe.skipIf(supportedLevels().length === 0)("benchmarks (skipped where no na
     }
   });
 
+  it("elementwise gives every kernel's rate as a share of copying", () => {
+    const { status, stdout, stderr } = bench("elementwise", "--preset", "quickstart", "--repetitions", "2", "--json");
+    expect(status, stderr).toBe(0);
+    const { rates } = z
+      .object({ rates: z.array(z.object({ name: z.string(), shareOfCopy: z.number().positive() })) })
+      .parse(JSON.parse(stdout));
+    expect(rates[0]).toEqual(expect.objectContaining({ name: "copy", shareOfCopy: 1 }));
+    expect(rates.length).toBeGreaterThan(8);
+  });
+
   it("refuses unknown benchmarks, presets and precisions", () => {
     for (const [parameters, message] of [
       [["train-stpe"], 'did you mean "train-step"'],

@@ -15,7 +15,7 @@
 typedef void (*Call)(int threads);
 bool enter(const char* name, Call call);
 
-// Results in f32 of the entry that is running, in the order of the calls.
+// Results of the entry that is running, in the order of the calls; nothing is kept of what runs in bf16, which not all have.
 void keep(const float* values, int64_t count);
 
 // The next of a sequence in [−1, 1) that starts anew for every entry.
@@ -71,8 +71,17 @@ inline void overTypes(const std::function<void(bool)>& body) {
   for (bool bf16 : {false, true}) body(bf16);
 }
 
+extern bool keeping;
+extern uint32_t sequence;  // of `next`
+
 // Calls body(bf16) in f32, then in bf16 where this library multiplies in it.
 FUNCTION(int64_t, has_bf16, );
 inline void overPrecisions(const std::function<void(int)>& body) {
-  for (int bf16 = 0; bf16 <= static_cast<int>(tilth_has_bf16()); bf16++) body(bf16);
+  for (int bf16 = 0; bf16 <= static_cast<int>(tilth_has_bf16()); bf16++) {
+    keeping = bf16 == 0;
+    const uint32_t before = sequence;
+    body(bf16);
+    if (bf16) sequence = before;  // what follows gets the same numbers where there is no bf16
+  }
+  keeping = true;
 }

@@ -23,9 +23,6 @@ const emulator = "qemu-aarch64";
 const libraries = "/usr/aarch64-linux-gnu";
 const armRuns = [armCompiler, emulator].every((program) => spawnSync(program, ["--version"]).status === 0);
 
-/** Muon's five iterations multiply what is small by up to 480, rounding too. */
-const tolerances: Readonly<Record<string, number>> = { muon: 2e-3 };
-
 describe.skipIf(!armRuns || !hasCompiler || supportedLevels().length === 0)(
   `neon (skipped without ${armCompiler} and ${emulator}: apt install g++-aarch64-linux-gnu qemu-user)`,
   () => {
@@ -53,7 +50,7 @@ describe.skipIf(!armRuns || !hasCompiler || supportedLevels().length === 0)(
       expect(expected.length).toBeGreaterThan(1000);
       const worst = new Map<string, number>();
       actual.forEach(({ entry, values }, i) => {
-        const difference = relativeDifference(values, expected[i].values) / (tolerances[entry] ?? 2e-5);
+        const difference = relativeDifference(values, expected[i].values) / 1e-5;
         worst.set(
           entry,
           Math.max(worst.get(entry) ?? 0, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference),

@@ -20,7 +20,6 @@ std::vector<Entry>& entries() {
 
 const char* running = "";
 FILE* results = nullptr;
-uint32_t state = 0;
 
 void write(const void* data, size_t bytes) {
   if (std::fwrite(data, 1, bytes, results) != bytes) std::abort();
@@ -28,13 +27,16 @@ void write(const void* data, size_t bytes) {
 
 }  // namespace
 
+bool keeping = true;
+uint32_t sequence = 0;
+
 bool enter(const char* name, Call call) {
   entries().push_back({name, call});
   return true;
 }
 
 void keep(const float* values, int64_t count) {
-  if (!results) return;
+  if (!results || !keeping) return;
   const uint32_t length = static_cast<uint32_t>(std::strlen(running)), floats = static_cast<uint32_t>(count);
   write(&length, 4);
   write(running, length);
@@ -43,8 +45,8 @@ void keep(const float* values, int64_t count) {
 }
 
 float next() {
-  state = state * 1664525u + 1013904223u;
-  return static_cast<float>(state >> 8) / 8388608.0f - 1.0f;
+  sequence = sequence * 1664525u + 1013904223u;
+  return static_cast<float>(sequence >> 8) / 8388608.0f - 1.0f;
 }
 
 int main(int count, char** words) {
@@ -65,7 +67,7 @@ int main(int count, char** words) {
     if (!chosen) continue;
     running = entry.name;
     for (int threads : {1, 2, 4}) {
-      state = 12345;
+      sequence = 12345;
       entry.call(threads);
     }
     called++;

@@ -80,6 +80,7 @@ export async function createCpuBackend(
     },
     kernelSeconds: () => library.kernel_seconds(),
     measurePeakFlops: () => library.peak_flops(threads, 0.3, Number(precision === "bf16")),
+    measureLaunchSeconds: () => library.launch_seconds(threads, 10_000),
     memory: () => ({ bytes, peakBytes }),
     dispose() {
       for (const storage of storages) library.release(storage.address);

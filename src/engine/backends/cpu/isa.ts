@@ -81,6 +81,15 @@ export function whyUnsupported(
   return level.permitted?.() === false ? "the operating system does not permit it" : undefined;
 }
 
+/** The levels that this machine cannot run, best first, and why. */
+export function lackingLevels(): { readonly level: string; readonly why: string }[] {
+  const features = processorFeatures();
+  return isaLevels.flatMap((level) => {
+    const why = whyUnsupported(level, features);
+    return why === undefined ? [] : [{ level: level.name, why }];
+  });
+}
+
 /**
  * The level to use: `TILTH_ISA` if set, else the best this machine can run.
  * Throws TilthError where TILTH_ISA is unknown or not supported here, or where no level is.

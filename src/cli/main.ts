@@ -31,6 +31,10 @@ const program: CommandGroup = {
       summary: "bits per byte of a checkpoint on held-out documents",
       load: async () => (await import("./eval.ts")).evaluate,
     },
+    embed: {
+      summary: "vectors of texts from a checkpoint",
+      load: async () => (await import("./embed.ts")).embed,
+    },
     generate: {
       summary: "stream text from a checkpoint",
       load: async () => (await import("./generate.ts")).generate,

@@ -1,9 +1,6 @@
-/** `tilth quickstart`: the whole road on text that is already on the machine. */
-import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseRunConfiguration } from "../config/index.ts";
-import type { CorpusSource } from "../corpus/index.ts";
-import { packageRoot, UsageError } from "../foundation/index.ts";
+import { UsageError } from "../foundation/index.ts";
 import {
   buildRunCorpus,
   evaluateJob,
@@ -18,6 +15,8 @@ import { llama } from "../models/index.ts";
 import { chooseModel } from "../training/index.ts";
 import type { Command, CommandInput } from "./command.ts";
 import { runContrastiveQuickstart } from "./quickstart-contrastive.ts";
+import { corpusSource } from "./quickstart-corpus.ts";
+import { runMaskedQuickstart } from "./quickstart-masked.ts";
 import {
   formatBytes,
   formatCount,
@@ -41,7 +40,7 @@ export const quickstart: Command = {
     minutes: { describe: "minutes of training", placeholder: "number", initial: "2" },
     corpus: { describe: "your own folder of text instead of the installed packages", placeholder: "folder" },
     objective: {
-      describe: "next-token, or contrastive: CLIP on pictures with captions",
+      describe: "next-token, masked-token (a small RoBERTa), or contrastive: CLIP on pictures with captions",
       placeholder: "name",
       initial: "next-token",
     },
@@ -61,15 +60,17 @@ export const quickstart: Command = {
   examples: [
     "tilth quickstart",
     "tilth quickstart --minutes 10 --corpus ~/notes",
+    "tilth quickstart --objective masked-token",
     "tilth quickstart --json | tail -n 1",
   ],
   run: runQuickstart,
 };
 
 async function runQuickstart(input: CommandInput): Promise<void> {
-  if (input.choice("objective", ["next-token", "contrastive"]) === "contrastive")
-    return runContrastiveQuickstart(input);
+  const objective = input.choice("objective", ["next-token", "masked-token", "contrastive"]);
+  if (objective === "contrastive") return runContrastiveQuickstart(input);
   if (input.text("images") !== undefined) throw new UsageError("--images belongs to --objective contrastive");
+  if (objective === "masked-token") return runMaskedQuickstart(input);
   const began = performance.now();
   const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
   const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 4096;
@@ -271,18 +272,4 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     ].join("\n"),
   );
   if (input.flag("json")) process.stdout.write(`${JSON.stringify(result)}\n`);
-}
-
-function corpusSource(own: string | undefined): CorpusSource {
-  if (own === undefined) return { reader: "npm", path: installedPackages() };
-  const path = resolve(own);
-  if (!existsSync(path)) throw new UsageError(`--corpus ${own}: there is no such folder`);
-  if (!statSync(path).isDirectory()) throw new UsageError(`--corpus ${own} is a file, expected a folder of text`);
-  return { reader: "folder", path };
-}
-
-/** The node_modules that npm made for Tilth: its own in a clone, the project's where Tilth is a dependency. */
-function installedPackages(): string {
-  const own = join(packageRoot(), "node_modules");
-  return existsSync(join(own, "zod")) ? own : resolve(packageRoot(), "..");
 }

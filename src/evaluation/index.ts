@@ -2,5 +2,14 @@
 export * from "./baselines/index.ts";
 export { evaluateLikelihood, type LikelihoodResult, type WindowOptions } from "./bits-per-byte.ts";
 export * from "./image-text/index.ts";
+export * from "./probes/index.ts";
+export {
+  type Pooling,
+  poolings,
+  type RepresentationOptions,
+  type Representations,
+  representationsOf,
+} from "./representations.ts";
 export * from "./statistics/index.ts";
 export * from "./tasks/index.ts";
+export { bagsOfWords, type WordOrderExamples, wordOrderExamples } from "./word-order.ts";

@@ -1,5 +1,7 @@
 /** Work off the main thread: each job in a file of its own, run by `runJob`. */
+export { type EmbedInput, embedJob } from "./embed.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
+export { type EvaluateMaskedInput, type EvaluateMaskedOutput, evaluateMaskedJob } from "./evaluate-masked.ts";
 export { type EvaluatePairsInput, type EvaluatePairsOutput, evaluatePairsJob } from "./evaluate-pairs.ts";
 export { type EvaluateTaskInput, evaluateTaskJob } from "./evaluate-task.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";

@@ -1,5 +1,7 @@
 /** The jobs: one file each, one line here. */
+import { embedJob } from "./embed.ts";
 import { evaluateJob } from "./evaluate.ts";
+import { evaluateMaskedJob } from "./evaluate-masked.ts";
 import { evaluatePairsJob } from "./evaluate-pairs.ts";
 import { evaluateTaskJob } from "./evaluate-task.ts";
 import { exportJob } from "./export.ts";
@@ -19,7 +21,9 @@ const jobs = [
   measurePairsJob,
   trainJob,
   trainPairsJob,
+  embedJob,
   evaluateJob,
+  evaluateMaskedJob,
   evaluateTaskJob,
   evaluatePairsJob,
   generateJob,

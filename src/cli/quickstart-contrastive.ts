@@ -10,18 +10,8 @@ import { watchTraining } from "./training-progress.ts";
 /** The picture set that a clone has. */
 const example = () => join(packageRoot(), "examples", "emoji");
 
-/** How its classes are called in a sentence. */
-const exampleClassNames = {
-  "Smileys & Emotion": ["face", "smiling face"],
-  "People & Body": ["person", "man", "woman", "hand"],
-  "Animals & Nature": ["animal", "plant", "bird", "flower"],
-  "Food & Drink": ["food", "drink", "fruit"],
-  "Travel & Places": ["place", "building", "car", "train"],
-  Activities: ["sport", "game", "ball"],
-  Objects: ["object", "tool", "device"],
-  Symbols: ["symbol", "button", "sign", "square"],
-  Flags: ["flag"],
-};
+/** How its captions name a class, in one of two or three: "food & drink: cookie". */
+const exampleTemplates = ["{class}:", "{class}"];
 
 const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
 
@@ -95,7 +85,7 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
       ...{ images, names: readPairsFile(runFolder).validation },
       // The checkpoint is f32: it is scored as others will load it.
       device: { ...device, precision: "f32" as const },
-      classNames: own === undefined ? exampleClassNames : {},
+      ...(own === undefined ? { templates: exampleTemplates } : {}),
     },
     { signal },
   );

@@ -22,8 +22,6 @@ export interface EvaluatePairsInput {
   readonly names?: readonly string[];
   /** Sentences of zero-shot classification, with {class}; CLIP's kind if left out. */
   readonly templates?: readonly string[];
-  /** Other words for a class in these sentences, e.g. "food" for "Food & Drink". */
-  readonly classNames?: Readonly<Record<string, readonly string[]>>;
   readonly device: DeviceOptions;
 }
 
@@ -81,7 +79,7 @@ function figures({ ranks, ...rest }: RecallResult): RecallFigures {
 }
 
 async function zeroShot(
-  { templates, classNames = {} }: EvaluatePairsInput,
+  { templates }: EvaluatePairsInput,
   { engine, model, text }: LoadedImageTextModel,
   images: Float32Array,
   labels: readonly (string | undefined)[],
@@ -92,7 +90,7 @@ async function zeroShot(
   const width = images.length / labels.length;
   const prototypes = new Map<string, Float32Array>();
   for (const name of classes) {
-    const prompts = (classNames[name] ?? [name]).flatMap((words) => promptsOf(words, templates));
+    const prompts = promptsOf(name, templates);
     const embedded = await engine.scope({ record: false }, () =>
       engine.backend.read(model.embedTexts(engine, textBatchOf(prompts, text)).tensor),
     );

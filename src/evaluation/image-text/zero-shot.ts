@@ -11,7 +11,7 @@ export const promptTemplates: readonly string[] = [
   "an icon of {class}",
 ];
 
-/** The sentences of a class. A class such as "animals & nature" is told by its words as well. */
+/** The sentences of a class, in lower case as captions are read. */
 export function promptsOf(name: string, templates: readonly string[] = promptTemplates): string[] {
   return templates.map((template) => template.replaceAll("{class}", name.toLowerCase()));
 }

@@ -26,6 +26,10 @@ export const train: Command = {
       multiple: true,
     },
     run: { describe: "the run's folder instead of the configuration's", placeholder: "folder" },
+    "continue-from": {
+      describe: "a Hugging Face folder: the run starts from its model, weights and tokenizer",
+      placeholder: "folder",
+    },
     resume: { describe: "the run to continue", placeholder: "run folder" },
     replace: { describe: "replace the checkpoints of an earlier run in the run's folder" },
     "dry-run": { describe: "check the configuration, print it with every default, and stop" },
@@ -34,6 +38,7 @@ export const train: Command = {
   examples: [
     "tilth train",
     "tilth train my-run.yaml --set training.steps=500 --run runs/short",
+    "tilth train --continue-from ~/models/llama --run runs/adapted",
     "tilth train --resume runs/quickstart",
   ],
   async run(input) {
@@ -55,7 +60,9 @@ export const train: Command = {
 async function trainNew(input: CommandInput): Promise<void> {
   const [file = findConfiguration(process.cwd()), ...more] = input.positionals;
   if (more.length > 0) throw new UsageError(`one configuration file is expected, got ${more.length + 1}`);
-  const loaded = await loadRunConfiguration(file, input.list("set"));
+  const base = input.text("continue-from");
+  const overrides = base === undefined ? [] : [`continueFrom=${resolve(base)}`];
+  const loaded = await loadRunConfiguration(file, [...input.list("set"), ...overrides]);
   const run = input.text("run");
   const configuration = run === undefined ? loaded : { ...loaded, runFolder: resolve(run) };
   if (input.flag("dry-run")) {
@@ -63,6 +70,11 @@ async function trainNew(input: CommandInput): Promise<void> {
     return;
   }
   requireNoCheckpoints(configuration.runFolder, input.flag("replace"));
+  if (configuration.continueFrom !== undefined) {
+    say(
+      `Model, weights and tokenizer of ${configuration.continueFrom}: the configuration's model and tokenizer do not apply`,
+    );
+  }
   const signal = interruptSignal(stopping);
   const progress = progressLine();
   const corpus = await buildRunCorpus(configuration, { onEvent: progress.update, signal });

@@ -36,6 +36,7 @@ export async function loadRunConfiguration(path: string, overrides: readonly str
   return {
     ...configuration,
     runFolder: resolve(base, configuration.runFolder),
+    ...(configuration.continueFrom && { continueFrom: resolve(base, configuration.continueFrom) }),
     corpus: {
       ...configuration.corpus,
       sources: configuration.corpus.sources.map((source) => ({ ...source, path: resolve(base, source.path) })),

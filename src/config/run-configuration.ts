@@ -4,7 +4,7 @@ import { corpusSettings, corpusSources, evaluationSets } from "../corpus/index.t
 import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
-import { trainingConfiguration } from "../training/index.ts";
+import { readModelConfiguration, trainingConfiguration } from "../training/index.ts";
 
 const positiveInteger = z.int().positive();
 
@@ -31,6 +31,11 @@ const evaluationConfiguration = settingsObject("evaluation", {
 /** A whole run. Relative paths start at the configuration file's folder. */
 export const runConfiguration = settingsObject("run", {
   runFolder: z.string().min(1).describe("where the run's corpus, shards, log and checkpoints go"),
+  continueFrom: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("a Hugging Face folder whose model, weights and tokenizer the run starts from"),
   device: deviceConfiguration.prefault({}),
   corpus: settingsObject("corpus", {
     sources: corpusSources,
@@ -45,7 +50,7 @@ export const runConfiguration = settingsObject("run", {
   }),
   tokenizer: tokenizerConfiguration.prefault({}),
   /** The architecture's own settings stand beside its name; its vocabulary is the tokenizer's. */
-  model: z.looseObject({ architecture: z.string().default("llama") }),
+  model: z.looseObject({ architecture: z.string().default("llama") }).prefault({}),
   objective: objectiveSettings.prefault({}),
   training: trainingConfiguration,
   evaluation: evaluationConfiguration.prefault({}),
@@ -79,24 +84,33 @@ export function objectiveOf({ objective, training }: RunConfiguration): ChosenOb
   return chooseObjective(objective, training.sequenceLength);
 }
 
-/** The model's architecture and its configuration for a vocabulary of that size. */
+/** The model's architecture and its configuration: for a vocabulary of that size, or as `continueFrom` states it. */
 export function modelOf(
   configuration: RunConfiguration,
   vocabularySize: number,
 ): { architecture: Architecture<unknown>; configuration: unknown } {
-  const { architecture: name, ...sizes } = configuration.model;
-  const architecture = architectureNamed(name);
   const { sequenceLength } = configuration.training;
-  const parsed = parseSettings(
-    { safeParse: (value: unknown) => architecture.schema.safeParse(value) } as typeof architecture.schema,
-    { context: sequenceLength, ...sizes, vocabularySize },
-    "the settings of the model",
-  );
-  const { context } = architecture.dimensions(parsed);
+  const { continueFrom } = configuration;
+  const model =
+    continueFrom === undefined ? configuredModel(configuration, vocabularySize) : readModelConfiguration(continueFrom);
+  const { context } = model.architecture.dimensions(model.configuration);
   if (context < sequenceLength) {
     throw new UsageError(`training.sequenceLength is ${sequenceLength}, but model.context is ${context} tokens`, {
-      remedy: "Raise model.context or lower training.sequenceLength.",
+      remedy: continueFrom
+        ? `The context of ${continueFrom} is fixed: lower training.sequenceLength.`
+        : "Raise model.context or lower training.sequenceLength.",
     });
   }
-  return { architecture, configuration: parsed };
+  return model;
+}
+
+function configuredModel({ model, training }: RunConfiguration, vocabularySize: number) {
+  const { architecture: name, ...sizes } = model;
+  const architecture = architectureNamed(name);
+  const configuration = parseSettings(
+    { safeParse: (value: unknown) => architecture.schema.safeParse(value) } as typeof architecture.schema,
+    { context: training.sequenceLength, ...sizes, vocabularySize },
+    "the settings of the model",
+  );
+  return { architecture, configuration };
 }

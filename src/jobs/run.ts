@@ -66,7 +66,14 @@ export function tokenizeRun(
   const { specialTokens } = objectiveOf(configuration);
   return runJob(
     tokenizeJob,
-    { store: places.corpus, storeKey: corpus.key, folder: places.shards, specialTokens, ...configuration.tokenizer },
+    {
+      store: places.corpus,
+      storeKey: corpus.key,
+      folder: places.shards,
+      specialTokens,
+      ...configuration.tokenizer,
+      tokenizer: configuration.continueFrom && join(configuration.continueFrom, "tokenizer.json"),
+    },
     hooks,
   );
 }
@@ -131,7 +138,8 @@ function startTraining(
   peakFlops: number | undefined,
   hooks: RunHooks<TrainEvent>,
 ): Promise<TrainOutput> {
-  const { device, model, training, objective } = readRunDescription(runFolder);
+  const { configuration, device, model, training, objective } = readRunDescription(runFolder);
+  const { continueFrom } = configuration;
   const places = placesOf(runFolder);
   const travelling = {
     "README.md": places.card,
@@ -146,7 +154,10 @@ function startTraining(
   );
   return runJob(
     trainJob,
-    { runFolder, shards: places.shards, device, model, training, objective, resume, files, peakFlops },
+    {
+      ...{ runFolder, shards: places.shards, device, model, training, objective, resume, files, peakFlops },
+      continueFrom: typeof continueFrom === "string" ? continueFrom : undefined,
+    },
     hooks,
   );
 }

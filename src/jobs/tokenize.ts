@@ -18,6 +18,8 @@ export interface TokenizeInput {
   readonly pattern: "gpt2" | "cl100k";
   /** Beside `<|endoftext|>`: what the objective needs. */
   readonly specialTokens: readonly string[];
+  /** A `tokenizer.json` to use; one is trained if it is left out. */
+  readonly tokenizer?: string;
 }
 
 /** Exact counts of the shards. Bytes are UTF-8 bytes of the documents. */
@@ -46,13 +48,9 @@ export function shardPrefix(folder: string, split: "train" | "validation"): stri
 export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
   name: "tokenize",
   async run(input, { emit }) {
-    const key = hashOf(
-      "tokenize 1",
-      input.storeKey,
-      String(input.vocabularySize),
-      input.pattern,
-      ...input.specialTokens,
-    );
+    const given = input.tokenizer === undefined ? undefined : readTokenizerJson(input.tokenizer);
+    const kind = given ? [given.toJson()] : [String(input.vocabularySize), input.pattern, ...input.specialTokens];
+    const key = hashOf("tokenize 1", input.storeKey, ...kind);
     const existing = readManifest(input.folder);
     if (existing?.key === key) return existing;
     const store = await openDocumentStore(input.store);
@@ -60,12 +58,14 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
       let manifest: z.infer<typeof manifestSchema> | undefined;
       await publishFolder(input.folder, async (folder) => {
         const texts = store.documents({ split: "train" });
-        const tokenizer = await trainBytePairEncoding(textsOf(texts), {
-          vocabularySize: input.vocabularySize,
-          specialTokens: ["<|endoftext|>", ...input.specialTokens],
-          pattern: input.pattern,
-          onProgress: emit,
-        });
+        const tokenizer =
+          given ??
+          (await trainBytePairEncoding(textsOf(texts), {
+            vocabularySize: input.vocabularySize,
+            specialTokens: ["<|endoftext|>", ...input.specialTokens],
+            pattern: input.pattern,
+            onProgress: emit,
+          }));
         writeFileAtomically(join(folder, "tokenizer.json"), tokenizer.toJson());
         const train = await writeShard(store, "train", folder, tokenizer, emit);
         const validation = await writeShard(store, "validation", folder, tokenizer, emit);

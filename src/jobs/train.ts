@@ -7,6 +7,8 @@ import { chooseObjective } from "../objectives/index.ts";
 import { readTokenizerJson, tokenizerConfigJson } from "../tokenizer/index.ts";
 import {
   type CheckpointFiles,
+  checkpointsFolder,
+  loadWeights,
   type RunRecord,
   runTraining,
   TokenStream,
@@ -27,6 +29,8 @@ export interface TrainInput {
   readonly training: unknown;
   readonly objective: { readonly kind: string };
   readonly resume: boolean;
+  /** A Hugging Face folder with the weights that the first step starts from; random ones if left out. */
+  readonly continueFrom?: string;
   /** Further files for every checkpoint: model card, data report. */
   readonly files: CheckpointFiles;
   /** FLOP/s, for MFU; measured at the start if absent. */
@@ -69,7 +73,16 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
     );
     try {
       const { architecture, configuration } = trainer.model;
-      const { context, parameters } = architecture.dimensions(configuration);
+      const { context, parameters, vocabularySize } = architecture.dimensions(configuration);
+      if (tokenizer.vocabularySize > vocabularySize) {
+        throw new TilthError(
+          `the tokenizer has ${tokenizer.vocabularySize} tokens, the model's embedding only ${vocabularySize}`,
+        );
+      }
+      // A run without a checkpoint yet starts here again when it is resumed.
+      if (input.continueFrom !== undefined && !hasCheckpoint(input.runFolder)) {
+        loadWeights(input.continueFrom, trainer.model);
+      }
       const checkpoint = await runTraining(trainer, {
         runFolder: input.runFolder,
         train: streams[0],
@@ -96,6 +109,10 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
     }
   },
 };
+
+function hasCheckpoint(runFolder: string): boolean {
+  return existsSync(join(checkpointsFolder(runFolder), "latest"));
+}
 
 function readTokenizerFile(folder: string): string {
   const file = join(folder, "tokenizer.json");

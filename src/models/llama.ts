@@ -40,7 +40,7 @@ const positiveInteger = z.number().int().positive();
 export const llamaConfiguration = settingsObject("Llama", {
   vocabularySize: positiveInteger,
   width: positiveInteger,
-  layers: positiveInteger,
+  layers: positiveInteger.max(4096),
   attentionHeads: positiveInteger,
   /** As many as there are attention heads if left out. */
   keyValueHeads: positiveInteger.optional(),

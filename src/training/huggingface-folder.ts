@@ -1,6 +1,7 @@
 /** A Hugging Face folder read: what its `config.json` states, and its weights, checked against that. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { readSafetensorsFolder, type WeightsFolder } from "../formats/index.ts";
 import { messageOf, TilthError } from "../foundation/index.ts";
 import {
@@ -37,7 +38,15 @@ export function readHuggingFaceConfiguration(folder: string): Readonly<Record<st
 export function readModelConfiguration(folder: string) {
   const fields = readHuggingFaceConfiguration(folder);
   const architecture = architectureOfHuggingFace(fields);
-  return { architecture, configuration: architecture.fromHuggingFace(fields) };
+  try {
+    return { architecture, configuration: architecture.fromHuggingFace(fields) };
+  } catch (cause) {
+    if (!(cause instanceof z.ZodError)) throw cause;
+    const [{ path, message }] = cause.issues;
+    throw new TilthError(`${join(folder, "config.json")} does not fit together: ${[...path, message].join(": ")}`, {
+      cause,
+    });
+  }
 }
 
 /** As `readModelConfiguration`, for a model with an image and a text tower. */

@@ -1,7 +1,7 @@
 /** From documents to token ranges, to the steps that consumed them, to the checkpoints after those. */
 import { existsSync, readFileSync } from "node:fs";
 import { openMegatronShard } from "../formats/index.ts";
-import { sequencesOfStep } from "../training/index.ts";
+import { sequencesOfStep } from "../objectives/index.ts";
 
 /** Tokens [start, end) of the shard. */
 export interface TokenRange {

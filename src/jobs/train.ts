@@ -17,8 +17,8 @@ import {
 } from "../training/index.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";
-import { vocabularyOf } from "./vocabulary.ts";
 import { shardPrefix } from "./tokenize.ts";
+import { vocabularyOf } from "./vocabulary.ts";
 
 /** Everything that a run needs; `shards` holds `train` and `validation` and `tokenizer.json`. */
 export interface TrainInput {

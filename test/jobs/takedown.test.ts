@@ -8,7 +8,7 @@ import { Random } from "../../src/foundation/index.ts";
 import { stepsThatSaw } from "../../src/jobs/document-map.ts";
 import { takeDown } from "../../src/jobs/index.ts";
 import { shardPrefix, tokenizeJob } from "../../src/jobs/tokenize.ts";
-import { sequencesOfStep } from "../../src/training/index.ts";
+import { sequencesOfStep } from "../../src/objectives/index.ts";
 import { prose, writeFiles } from "../support/corpora.ts";
 
 const root = mkdtempSync(join(tmpdir(), "tilth-takedown-"));
@@ -43,7 +43,14 @@ beforeAll(async () => {
   mkdirSync(fresh);
   const corpus = await buildCorpus({ sources, folder: join(fresh, "corpus"), settings, workers: 0 });
   await tokenizeJob.run(
-    { store: corpus.folder, storeKey: corpus.key, folder: join(fresh, "shards"), vocabularySize: 400, pattern: "gpt2" },
+    {
+      store: corpus.folder,
+      storeKey: corpus.key,
+      folder: join(fresh, "shards"),
+      vocabularySize: 400,
+      pattern: "gpt2",
+      specialTokens: [],
+    },
     { emit: () => {}, shouldStop: () => false },
   );
 }, 120_000);

@@ -32,11 +32,13 @@ export function wordOrderExamples(
   const labels = Int32Array.from(passages, (_, i) => i % 2);
   passages.forEach((passage, index) => {
     if (labels[index] === 0) return;
-    for (let swapped = 0, tries = 0; swapped < swaps && tries < 100; tries++) {
+    // No token moves twice, so that no swap undoes another.
+    const moved = new Set<number>();
+    for (let tries = 0; moved.size < 2 * swaps && tries < 100; tries++) {
       const at = random.below(length - 1);
-      if (passage[at] === passage[at + 1]) continue;
+      if (moved.has(at) || moved.has(at + 1) || passage[at] === passage[at + 1]) continue;
       [passage[at], passage[at + 1]] = [passage[at + 1], passage[at]];
-      swapped += 1;
+      moved.add(at).add(at + 1);
     }
   });
   return { passages, labels };

@@ -78,6 +78,8 @@ describe.each(["roberta", "llama"])("representations of a %s", (name) => {
       for (const [i, value] of together.entries()) expect(value).toBeCloseTo(alone.vectors[i], 5);
       expect(together.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 5);
     }
+    // The first token of a decoder sees itself alone: it is the same for all texts.
+    if (name === "llama" && pooling === "cls") return;
     expect(vectors.subarray(0, width)).not.toEqual(vectors.subarray(width, 2 * width));
   });
 });

@@ -27,6 +27,10 @@ const program: CommandGroup = {
       summary: "train a model as a configuration file says, or --resume a run",
       load: async () => (await import("./train.ts")).train,
     },
+    launch: {
+      summary: "the same run on several ranks: MPI or Slurm",
+      load: async () => (await import("./launch.ts")).launch,
+    },
     eval: {
       summary: "bits per byte of a checkpoint on held-out documents",
       load: async () => (await import("./eval.ts")).evaluate,

@@ -94,12 +94,12 @@ export function formatFlops(flops: number): string {
   return `${formatCount(flops)}FLOP/s`;
 }
 
-/** An AbortSignal that the first Ctrl-C or SIGTERM sets; a second one ends the process at once. */
-export function interruptSignal(message: string): AbortSignal {
+/** An AbortSignal that the first Ctrl-C or SIGTERM sets, saying `message`; a second one ends the process at once. */
+export function interruptSignal(message: string | undefined): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
     if (controller.signal.aborted) process.exit(130);
-    say(message);
+    if (message !== undefined) say(message);
     controller.abort();
   };
   process.on("SIGINT", stop);

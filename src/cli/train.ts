@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
-import { findConfiguration, loadRunConfiguration } from "../config/index.ts";
+import { launchedPlace } from "../cluster/index.ts";
+import { findConfiguration, loadRunConfiguration, type RunConfiguration } from "../config/index.ts";
 import { UsageError } from "../foundation/index.ts";
 import {
   buildRunCorpus,
+  prepareRun,
   readRunDescription,
   requireNoCheckpoints,
   resumeRun,
@@ -49,33 +51,35 @@ export const train: Command = {
     }
     const runFolder = resolve(resumed);
     const watch = watchTraining(Number(readRunDescription(runFolder).training.steps), input.flag("json"));
+    // Of several ranks the first one speaks.
+    const first = (launchedPlace()?.rank ?? 0) === 0;
     const { steps, checkpoint } = await resumeRun(runFolder, {
-      onEvent: watch.listen,
-      signal: interruptSignal(stopping),
+      onEvent: first ? watch.listen : () => {},
+      signal: interruptSignal(first ? stopping : undefined),
     });
-    say(`The run is complete after ${steps} steps: ${checkpoint}`);
+    if (first) say(`The run is complete after ${steps} steps: ${checkpoint}`);
   },
 };
 
-async function trainNew(input: CommandInput): Promise<void> {
+/** The configuration that the command line names, checked. */
+async function configurationOf(input: CommandInput): Promise<RunConfiguration> {
   const [file = findConfiguration(process.cwd()), ...more] = input.positionals;
   if (more.length > 0) throw new UsageError(`one configuration file is expected, got ${more.length + 1}`);
   const base = input.text("continue-from");
   const overrides = base === undefined ? [] : [`continueFrom=${resolve(base)}`];
   const loaded = await loadRunConfiguration(file, [...input.list("set"), ...overrides]);
   const run = input.text("run");
-  const configuration = run === undefined ? loaded : { ...loaded, runFolder: resolve(run) };
-  if (input.flag("dry-run")) {
-    process.stdout.write(`${JSON.stringify(configuration, null, 2)}\n`);
-    return;
-  }
-  requireNoCheckpoints(configuration.runFolder, input.flag("replace"));
+  return run === undefined ? loaded : { ...loaded, runFolder: resolve(run) };
+}
+
+/** Builds the run's corpus and shards, or finds them. */
+async function prepareData(configuration: RunConfiguration, replace: boolean, signal: AbortSignal) {
+  requireNoCheckpoints(configuration.runFolder, replace);
   if (configuration.continueFrom !== undefined) {
     say(
       `Model, weights and tokenizer of ${configuration.continueFrom}: the configuration's model and tokenizer do not apply`,
     );
   }
-  const signal = interruptSignal(stopping);
   const progress = progressLine();
   const corpus = await buildRunCorpus(configuration, { onEvent: progress.update, signal });
   progress.end();
@@ -85,11 +89,31 @@ async function trainNew(input: CommandInput): Promise<void> {
   const shards = await tokenizeRun(configuration, corpus, { onEvent: progress.update, signal });
   progress.end();
   say(`Shards: ${formatCount(shards.tokens)} tokens of a vocabulary of ${shards.vocabularySize}`);
+  return { corpus, shards };
+}
+
+/** As a new run up to its first step. Returns the run's folder, which `train --resume` then starts from. */
+export async function prepareNew(input: CommandInput): Promise<string> {
+  const configuration = await configurationOf(input);
+  const replace = input.flag("replace");
+  await prepareRun(configuration, await prepareData(configuration, replace, interruptSignal("stopping")), { replace });
+  return configuration.runFolder;
+}
+
+async function trainNew(input: CommandInput): Promise<void> {
+  const configuration = await configurationOf(input);
+  if (input.flag("dry-run")) {
+    process.stdout.write(`${JSON.stringify(configuration, null, 2)}\n`);
+    return;
+  }
+  const signal = interruptSignal(stopping);
+  const replace = input.flag("replace");
+  const data = await prepareData(configuration, replace, signal);
   const watch = watchTraining(configuration.training.steps, input.flag("json"));
   const { steps, checkpoint, parameters } = await trainRun(
     configuration,
-    { corpus, shards },
-    { replace: input.flag("replace") },
+    data,
+    { replace },
     { onEvent: watch.listen, signal },
   );
   say(

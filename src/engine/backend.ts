@@ -37,6 +37,11 @@ export interface Backend {
   read(tensor: Tensor): Promise<Float32Array>;
   /** As `read`, for i32 tensors. */
   readIntegers(tensor: Tensor): Promise<Int32Array>;
+  /**
+   * Where a contiguous tensor's first element lies in this process' memory (optional: only where memory is the host's), for
+   * communication that moves it without a copy.
+   */
+  hostAddress?(tensor: Tensor): number;
   /** Seconds spent inside kernels since the backend was made (optional: 0 where it is not measured). */
   kernelSeconds(): number;
   /** Measured peak of multiply-adds in this precision in FLOP/s, with all threads: the denominator of MFU. Takes about 0.3 s. */

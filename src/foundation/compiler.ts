@@ -43,6 +43,18 @@ function runProgram(command: string, programArguments: readonly string[]): Promi
   });
 }
 
+/** The compiler of that command line, or undefined where it cannot be started. */
+export async function compilerNamed(candidate: string): Promise<Compiler | undefined> {
+  const [command, ...leadingArguments] = candidate.split(/\s+/);
+  try {
+    const { exitCode, output } = await runProgram(command, [...leadingArguments, "--version"]);
+    return exitCode === 0 ? { command, leadingArguments, version: output } : undefined;
+  } catch (error) {
+    if (["ENOENT", "EACCES", "ENOTDIR"].includes(codeOf(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
 /**
  * The compiler to use: $CXX if set and working, else the first of c++, g++ and clang++.
  * Throws CompilerMissingError where none can be started.
@@ -51,13 +63,8 @@ export async function findCompiler(): Promise<Compiler> {
   const asked = (process.env.CXX ?? "").trim();
   const candidates = [...(asked === "" ? [] : [asked]), "c++", "g++", "clang++"];
   for (const candidate of candidates) {
-    const [command, ...leadingArguments] = candidate.split(/\s+/);
-    try {
-      const { exitCode, output } = await runProgram(command, [...leadingArguments, "--version"]);
-      if (exitCode === 0) return { command, leadingArguments, version: output };
-    } catch (error) {
-      if (!["ENOENT", "EACCES", "ENOTDIR"].includes(codeOf(error) ?? "")) throw error;
-    }
+    const compiler = await compilerNamed(candidate);
+    if (compiler !== undefined) return compiler;
   }
   throw new CompilerMissingError(candidates);
 }

@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism, homedir } from "node:os";
 import { basename, join } from "node:path";
-import { compile, findCompiler } from "./compiler.ts";
+import { type Compiler, compile, findCompiler } from "./compiler.ts";
 import { TilthError } from "./errors.ts";
 import { describeWriteError, hashOf, temporaryNameFor } from "./files.ts";
 import { packageRoot } from "./workers.ts";
@@ -23,6 +23,8 @@ export interface NativeLibrarySource {
   /** The file's name, without extension. */
   readonly name: string;
   readonly compilerFlags: readonly string[];
+  /** The system's C++ compiler if left out. */
+  readonly compiler?: Compiler;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface NativeLibrarySource {
  */
 export async function buildNativeLibrary(library: NativeLibrarySource): Promise<NativeLibrary> {
   const sources = sourceFiles(library.folder);
-  const compiler = await findCompiler();
+  const compiler = library.compiler ?? (await findCompiler());
   const flags = library.compilerFlags;
   const contents = sources.map(({ name, content }) => hashOf(name, content));
   const hash = hashOf(...contents, compiler.command, compiler.version, ...flags, ...linkFlags).slice(0, 20);

@@ -13,6 +13,7 @@ export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export {
   buildRunCorpus,
   type LicenceShare,
+  prepareRun,
   type RunCorpus,
   type RunHooks,
   requireNoCheckpoints,

@@ -78,13 +78,12 @@ export function tokenizeRun(
   );
 }
 
-/** Trains the run from its first step. Throws UsageError where its folder holds checkpoints, unless they may be replaced. */
-export async function trainRun(
+/** Writes what training needs into the run's folder. Throws UsageError where it holds checkpoints, unless they may be replaced. */
+export async function prepareRun(
   configuration: RunConfiguration,
   data: { corpus: RunCorpus; shards: TokenizeOutput },
-  options: { replace: boolean; peakFlops?: number },
-  hooks: RunHooks<TrainEvent>,
-): Promise<TrainOutput> {
+  options: { replace: boolean },
+): Promise<void> {
   const { runFolder, device, training } = configuration;
   const places = placesOf(runFolder);
   requireNoCheckpoints(runFolder, options.replace);
@@ -111,7 +110,17 @@ export async function trainRun(
   } finally {
     store.close();
   }
-  return startTraining(runFolder, false, options.peakFlops, hooks);
+}
+
+/** Trains the run from its first step. Throws UsageError where its folder holds checkpoints, unless they may be replaced. */
+export async function trainRun(
+  configuration: RunConfiguration,
+  data: { corpus: RunCorpus; shards: TokenizeOutput },
+  options: { replace: boolean; peakFlops?: number },
+  hooks: RunHooks<TrainEvent>,
+): Promise<TrainOutput> {
+  await prepareRun(configuration, data, options);
+  return startTraining(configuration.runFolder, false, options.peakFlops, hooks);
 }
 
 /** Continues a run from its last undamaged checkpoint, bit for bit. */

@@ -1,7 +1,8 @@
 /** A training run over finished shards, new or resumed. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { canonicalJson, hashOf, TilthError } from "../foundation/index.ts";
+import { createCommunicator } from "../cluster/index.ts";
+import { canonicalJson, hashOf, InterruptedError, messageOf, TilthError } from "../foundation/index.ts";
 import { architectureNamed } from "../models/index.ts";
 import { chooseObjective } from "../objectives/index.ts";
 import { readTokenizerJson, tokenizerConfigJson } from "../tokenizer/index.ts";
@@ -53,6 +54,7 @@ export interface TrainOutput {
 export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
   name: "train",
   async run(input, { emit, shouldStop }) {
+    const ranks = await createCommunicator();
     const warn = (message: string) => emit({ kind: "warning", message });
     const backend = await openDevice(input.device, warn);
     const training = trainingConfiguration.parse(input.training);
@@ -70,6 +72,7 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
       input.model.configuration,
       training,
       objective,
+      ranks,
     );
     try {
       const { architecture, configuration } = trainer.model;
@@ -96,13 +99,21 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
           ...input.files,
         },
         resume: input.resume,
-        peakFlops: input.peakFlops ?? backend.measurePeakFlops(),
+        peakFlops: ranks.sum([input.peakFlops ?? backend.measurePeakFlops()])[0],
         onRecord: (record) => emit({ kind: "record", record }),
         onWarning: warn,
         shouldStop,
       });
       return { checkpoint, steps: trainer.step, parameters, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+    } catch (error) {
+      // The others wait for this rank in a sum: they must end with it. Through the main thread the words would come too late.
+      if (ranks.size > 1 && !(error instanceof InterruptedError)) {
+        writeSync(2, `tilth: rank ${ranks.rank}: ${messageOf(error)}\n`);
+        ranks.abort(1);
+      }
+      throw error;
     } finally {
+      ranks.dispose();
       for (const stream of streams) stream.close();
       trainer.dispose();
       backend.dispose();

@@ -29,6 +29,11 @@ export function checkpointsFolder(runFolder: string): string {
   return join(runFolder, "checkpoints");
 }
 
+/** The folder of a step's checkpoint. */
+export function checkpointPath(runFolder: string, step: number): string {
+  return join(checkpointsFolder(runFolder), `step-${String(step).padStart(7, "0")}`);
+}
+
 /** Writes the trainer's state as checkpoint `step-N`, moves `latest` to it and removes checkpoints beyond `keep`. */
 export async function saveCheckpoint(
   runFolder: string,
@@ -36,8 +41,8 @@ export async function saveCheckpoint(
   options: { configurationHash: string; files: CheckpointFiles; keep: number },
 ): Promise<string> {
   const folder = checkpointsFolder(runFolder);
-  const name = `step-${String(trainer.step).padStart(7, "0")}`;
-  const path = join(folder, name);
+  const path = checkpointPath(runFolder, trainer.step);
+  const name = basename(path);
   await publishFolder(path, async (temporary) => {
     await writeModel(temporary, trainer.model, options.files);
     const { backend } = trainer.engine;

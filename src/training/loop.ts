@@ -1,6 +1,13 @@
 /** The training loop: batch, forward, backward, step, log, validate, checkpoint. */
+import { createSingleCommunicator } from "../cluster/index.ts";
 import { InterruptedError, TilthError } from "../foundation/index.ts";
-import { type CheckpointFiles, latestCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import {
+  type CheckpointFiles,
+  checkpointPath,
+  latestCheckpoint,
+  restoreCheckpoint,
+  saveCheckpoint,
+} from "./checkpoint.ts";
 import { RunLog, type RunRecord } from "./log.ts";
 import type { Trainable } from "./trainable.ts";
 
@@ -21,29 +28,36 @@ export interface LoopOptions<Data> {
   readonly shouldStop: () => boolean;
 }
 
-/** Trains until `configuration.steps` and returns the path of the last checkpoint. */
+/**
+ * Trains until `configuration.steps` and returns the path of the last checkpoint. Of several ranks the first one writes: log,
+ * records and checkpoints, while the others wait.
+ */
 export async function runTraining<Data>(trainer: Trainable<Data>, options: LoopOptions<Data>): Promise<string> {
-  const { configuration } = trainer;
+  const { configuration, ranks = createSingleCommunicator() } = trainer;
+  const first = ranks.rank === 0;
   const log = new RunLog(options.runFolder);
   const report = (record: RunRecord) => {
+    if (!first) return;
     log.append(record);
     options.onRecord(record);
   };
-  let checkpoint = await start(trainer, options, log);
+  let checkpoint = await start(trainer, options, log, first);
+  ranks.barrier();
   let saved = trainer.step;
   const save = async () => {
     const { configurationHash, files } = options;
-    checkpoint = await saveCheckpoint(options.runFolder, trainer, {
-      configurationHash,
-      files,
-      keep: configuration.keepCheckpoints,
-    });
+    const path = checkpointPath(options.runFolder, trainer.step);
+    const { keepCheckpoints: keep } = configuration;
+    if (first) await saveCheckpoint(options.runFolder, trainer, { configurationHash, files, keep });
+    ranks.barrier();
+    checkpoint = path;
     saved = trainer.step;
-    report({ kind: "checkpoint", step: trainer.step, path: checkpoint });
+    report({ kind: "checkpoint", step: trainer.step, path });
   };
 
   while (trainer.step < configuration.steps) {
-    if (options.shouldStop()) {
+    // A signal may reach some ranks only, or at different steps: they stop together.
+    if (ranks.sum([Number(options.shouldStop())])[0] > 0) {
       if (trainer.step > saved) await save();
       throw new InterruptedError(`stopped after step ${trainer.step} of ${configuration.steps}; the state is saved`, {
         remedy: `Continue with: tilth train --resume ${options.runFolder}`,
@@ -65,12 +79,13 @@ async function start<Data>(
   trainer: Trainable<Data>,
   options: LoopOptions<Data>,
   log: RunLog,
+  first: boolean,
 ): Promise<string | undefined> {
   if (!options.resume) return undefined;
   const checkpoint = await latestCheckpoint(options.runFolder, options.onWarning);
   if (checkpoint === undefined) options.onWarning(`no checkpoint in ${options.runFolder}: starting from step 0`);
   else await restoreCheckpoint(checkpoint, trainer, options.configurationHash);
-  log.cutAfter(trainer.step);
+  if (first) log.cutAfter(trainer.step);
   return checkpoint;
 }
 

@@ -1,4 +1,5 @@
 /** What the loop and the checkpoints need of a trainer, whatever its objective. */
+import type { Communicator } from "../cluster/index.ts";
 import type { Engine, Optimizer, ParameterArena } from "../engine/index.ts";
 import type { WeightMapping } from "../models/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
@@ -40,6 +41,8 @@ export interface Trainable<Data> {
     TrainingConfiguration,
     "steps" | "validateEvery" | "checkpointEvery" | "keepCheckpoints"
   >;
+  /** The ranks that train together; this process alone if left out. */
+  readonly ranks?: Communicator;
   /** Optimizer steps taken. */
   readonly step: number;
   /** Takes the next step on the batch that (seed, step) names. */

@@ -1,6 +1,7 @@
 /** A model with its optimizer: the state that a checkpoint holds, and the one step that changes it. */
+import { type Communicator, createSingleCommunicator } from "../cluster/index.ts";
 import { AdamW, type Backend, Engine, Muon, type Optimizer } from "../engine/index.ts";
-import { mixKeys } from "../foundation/index.ts";
+import { mixKeys, TilthError } from "../foundation/index.ts";
 import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "../models/index.ts";
 import {
   chooseObjective,
@@ -30,7 +31,15 @@ export class Trainer implements Trainable<TokenStream> {
     readonly configuration: TrainingConfiguration,
     /** What it learns; next token if left out. */
     readonly objective: TextObjective = chooseObjective({ kind: "next-token" }, configuration.sequenceLength).objective,
+    /** The ranks that share each step's micro-batches; this process alone if left out. */
+    readonly ranks: Communicator = createSingleCommunicator(),
   ) {
+    const microBatches = configuration.batchSequences / configuration.microBatchSequences;
+    if (microBatches % ranks.size !== 0) {
+      throw new TilthError(`a step has ${microBatches} micro-batches, which ${ranks.size} ranks cannot share evenly`, {
+        remedy: `Choose training.microBatchSequences so that batchSequences (${configuration.batchSequences}) divided by it is a multiple of ${ranks.size}.`,
+      });
+    }
     this.engine = new Engine(backend, { activationCheckpointing: configuration.activationCheckpointing });
     this.model = architecture.create(this.engine, modelConfiguration);
     this.model.arena.initialize(configuration.seed);
@@ -50,7 +59,8 @@ export class Trainer implements Trainable<TokenStream> {
     const count = stream.requireSequences(sequenceLength);
     const sequences = sequencesOfStep(this.step + 1, batchSequences, count, seed);
     const step = this.step + 1;
-    const microBatches = Array.from({ length: batchSequences / microBatchSequences }, (_, index) => {
+    const mine = this.ofThisRank(batchSequences / microBatchSequences);
+    const microBatches = mine.map((index) => {
       const first = index * microBatchSequences;
       const some = sequences.slice(first, first + microBatchSequences);
       const slots = some.map((_, row) => first + row);
@@ -60,10 +70,13 @@ export class Trainer implements Trainable<TokenStream> {
     return this.takeStepOn(microBatches);
   }
 
-  /** Takes a step on the given micro-batches: gradients of the mean over all their targets. */
+  /** Takes a step on this rank's micro-batches: gradients of the mean over the targets of all ranks. */
   async takeStepOn(microBatches: readonly ObjectiveBatch[]): Promise<StepResult> {
-    const { engine } = this;
-    const targets = microBatches.reduce((sum, batch) => sum + batch.targetCount, 0);
+    const { engine, ranks } = this;
+    const [targets, tokens] = ranks.sum([
+      microBatches.reduce((sum, batch) => sum + batch.targetCount, 0),
+      microBatches.reduce((sum, batch) => sum + batch.tokens.length, 0),
+    ]);
     let loss = 0;
     for (const batch of microBatches) {
       loss += await engine.scope({ record: true }, async () => {
@@ -74,10 +87,11 @@ export class Trainer implements Trainable<TokenStream> {
         return sum;
       });
     }
+    await ranks.allReduce(engine.backend, this.model.arena.gradientArena(), "f32");
+    [loss] = ranks.sum([loss]);
     const learningRate = learningRateAt(this.step + 1, this.configuration);
     this.optimizer.update(learningRate);
     const gradientNorm = await engine.scalar(this.optimizer.gradientNorm);
-    const tokens = microBatches.reduce((sum, batch) => sum + batch.tokens.length, 0);
     return { loss, learningRate, gradientNorm, tokens };
   }
 
@@ -87,7 +101,8 @@ export class Trainer implements Trainable<TokenStream> {
     const { engine, objective, model } = this;
     const count = Math.min(stream.requireSequences(sequenceLength), validationSequences);
     let [total, targets, correct] = [0, 0, 0];
-    for (let first = 0; first < count; first += microBatchSequences) {
+    for (const index of this.ofThisRank(Math.ceil(count / microBatchSequences))) {
+      const first = index * microBatchSequences;
       const indices = Array.from({ length: Math.min(microBatchSequences, count - first) }, (_, i) => first + i);
       const batch = objective.draw(stream, indices, { sequenceLength, documentMask }, [seed, validationKey]);
       targets += batch.targetCount;
@@ -98,10 +113,17 @@ export class Trainer implements Trainable<TokenStream> {
       );
       correct += likeliest.filter((token, row) => token === batch.targets[row]).length;
     }
+    [total, targets, correct] = this.ranks.sum([total, targets, correct]);
     return {
       loss: total / targets,
       ...(objective.reportsAccuracy ? { metrics: { accuracy: correct / targets } } : {}),
     };
+  }
+
+  /** Those of `count` micro-batches that this rank computes. */
+  private ofThisRank(count: number): number[] {
+    const { rank, size } = this.ranks;
+    return Array.from({ length: count }, (_, index) => index).filter((index) => index % size === rank);
   }
 
   /** FLOPs of one token of training, forward and backward: what MFU counts. */

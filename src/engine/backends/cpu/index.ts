@@ -78,6 +78,7 @@ export async function createCpuBackend(
       library.read(data, flat(tensor, "readIntegers", "i32"), data.byteLength);
       return data;
     },
+    hostAddress: (tensor) => flat(tensor, "hostAddress", tensor.type),
     kernelSeconds: () => library.kernel_seconds(),
     measurePeakFlops: () => library.peak_flops(threads, 0.3, Number(precision === "bf16")),
     measureLaunchSeconds: () => library.launch_seconds(threads, 10_000),

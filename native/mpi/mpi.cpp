@@ -1,0 +1,106 @@
+// The few MPI calls that training needs, behind a plain C ABI. Compiled with the system's mpicc, so that constants, types and
+// handles are those of the MPI at hand (Open MPI's and MPICH's differ). Errors end all ranks: MPI's default.
+// The C++ bindings that old MPIs declare would have to be linked.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
+#include <mpi.h>
+#include <stdint.h>
+#include <string.h>
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+constexpr int64_t kChunk = int64_t{1} << 28;  // MPI counts are ints
+MPI_Op bf16Sum = MPI_OP_NULL;
+
+float widen(uint16_t bits) {
+  uint32_t whole = uint32_t{bits} << 16;
+  float value;
+  memcpy(&value, &whole, 4);
+  return value;
+}
+
+// To nearest even; a NaN stays one.
+uint16_t narrow(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>((bits >> 16) | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+void addBfloat16(void* from, void* into, int* length, MPI_Datatype*) {
+  const uint16_t* a = static_cast<const uint16_t*>(from);
+  uint16_t* b = static_cast<uint16_t*>(into);
+  for (int i = 0; i < *length; i++) b[i] = narrow(widen(a[i]) + widen(b[i]));
+}
+
+}  // namespace
+
+// Starts MPI; it is called by one thread at a time. Returns 0, or MPI's error.
+EXPORT int tilth_mpi_start() {
+  int started = 0, provided = 0;
+  MPI_Initialized(&started);
+  if (!started) {
+    int error = MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
+    if (error != MPI_SUCCESS) return error;
+    MPI_Op_create(addBfloat16, 1, &bf16Sum);
+  }
+  return 0;
+}
+
+EXPORT int tilth_mpi_rank() {
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank;
+}
+
+EXPORT int tilth_mpi_size() {
+  int size;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  return size;
+}
+
+// Sums [count] f32 over all ranks, in place. Every rank ends with the same bits.
+EXPORT void tilth_mpi_all_reduce(float* data, int64_t count) {
+  for (int64_t first = 0; first < count; first += kChunk) {
+    int length = static_cast<int>(count - first < kChunk ? count - first : kChunk);
+    MPI_Allreduce(MPI_IN_PLACE, data + first, length, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+  }
+}
+
+// As above with half the traffic: addends and sums are rounded to bfloat16. `work` holds `workCount` 16-bit values.
+EXPORT void tilth_mpi_all_reduce_bf16(float* data, int64_t count, uint16_t* work, int64_t workCount) {
+  for (int64_t first = 0; first < count; first += workCount) {
+    int64_t length = count - first < workCount ? count - first : workCount;
+    for (int64_t i = 0; i < length; i++) work[i] = narrow(data[first + i]);
+    MPI_Allreduce(MPI_IN_PLACE, work, static_cast<int>(length), MPI_UINT16_T, bf16Sum, MPI_COMM_WORLD);
+    for (int64_t i = 0; i < length; i++) data[first + i] = widen(work[i]);
+  }
+}
+
+// Sums a few f64 over all ranks, in place: losses, counts.
+EXPORT void tilth_mpi_sum(double* values, int count) {
+  MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+}
+
+// Rank `root`'s bytes to all.
+EXPORT void tilth_mpi_broadcast(uint8_t* data, int64_t bytes, int root) {
+  for (int64_t first = 0; first < bytes; first += kChunk) {
+    int length = static_cast<int>(bytes - first < kChunk ? bytes - first : kChunk);
+    MPI_Bcast(data + first, length, MPI_BYTE, root, MPI_COMM_WORLD);
+  }
+}
+
+EXPORT void tilth_mpi_barrier() { MPI_Barrier(MPI_COMM_WORLD); }
+
+// Ends all ranks at once.
+EXPORT void tilth_mpi_abort(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
+
+EXPORT void tilth_mpi_finish() {
+  int finished = 0;
+  MPI_Finalized(&finished);
+  if (finished) return;
+  MPI_Op_free(&bf16Sum);
+  MPI_Finalize();
+}

@@ -1,7 +1,7 @@
 /** A training run over finished shards, new or resumed. */
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { createCommunicator } from "../cluster/index.ts";
+import { type Communicator, createCommunicator } from "../cluster/index.ts";
 import { canonicalJson, hashOf, InterruptedError, messageOf, TilthError } from "../foundation/index.ts";
 import { architectureNamed } from "../models/index.ts";
 import { chooseObjective } from "../objectives/index.ts";
@@ -17,7 +17,7 @@ import {
   trainingConfiguration,
 } from "../training/index.ts";
 import { openDevice } from "./device.ts";
-import type { DeviceOptions, Job } from "./job.ts";
+import type { DeviceOptions, Job, JobContext } from "./job.ts";
 import { shardPrefix } from "./tokenize.ts";
 import { vocabularyOf } from "./vocabulary.ts";
 
@@ -53,58 +53,10 @@ export interface TrainOutput {
 
 export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
   name: "train",
-  async run(input, { emit, shouldStop }) {
+  async run(input, context) {
     const ranks = await createCommunicator();
-    const warn = (message: string) => emit({ kind: "warning", message });
-    const backend = await openDevice(input.device, warn);
-    const training = trainingConfiguration.parse(input.training);
-    const tokenizerText = readTokenizerFile(input.shards);
-    const tokenizer = readTokenizerJson(join(input.shards, "tokenizer.json"));
-    const { objective, settings } = chooseObjective(input.objective, training.sequenceLength);
-    const vocabulary = vocabularyOf(tokenizer);
-    const streams = (["train", "validation"] as const).map(
-      (split) => new TokenStream(shardPrefix(input.shards, split), vocabulary),
-    );
-    for (const stream of streams) stream.requireSequences(training.sequenceLength);
-    const trainer = new Trainer(
-      backend,
-      architectureNamed(input.model.architecture),
-      input.model.configuration,
-      training,
-      objective,
-      ranks,
-    );
     try {
-      const { architecture, configuration } = trainer.model;
-      const { context, parameters, vocabularySize } = architecture.dimensions(configuration);
-      if (tokenizer.vocabularySize > vocabularySize) {
-        throw new TilthError(
-          `the tokenizer has ${tokenizer.vocabularySize} tokens, the model's embedding only ${vocabularySize}`,
-        );
-      }
-      // A run without a checkpoint yet starts here again when it is resumed.
-      if (input.continueFrom !== undefined && !hasCheckpoint(input.runFolder)) {
-        loadWeights(input.continueFrom, trainer.model);
-      }
-      const checkpoint = await runTraining(trainer, {
-        runFolder: input.runFolder,
-        train: streams[0],
-        validation: streams[1],
-        // What decides the numbers: another number of steps would change the schedule, another tokenizer the data.
-        configurationHash: hashOf(canonicalJson([architecture.name, configuration, training, settings]), tokenizerText),
-        files: {
-          "tokenizer.json": tokenizerText,
-          "tokenizer_config.json": tokenizerConfigJson(tokenizer, context),
-          ...(architecture.family === "decoder" && { "generation_config.json": generationConfig(tokenizer.endOfText) }),
-          ...input.files,
-        },
-        resume: input.resume,
-        peakFlops: ranks.sum([input.peakFlops ?? backend.measurePeakFlops()])[0],
-        onRecord: (record) => emit({ kind: "record", record }),
-        onWarning: warn,
-        shouldStop,
-      });
-      return { checkpoint, steps: trainer.step, parameters, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+      return await trainOn(ranks, input, context);
     } catch (error) {
       // The others wait for this rank in a sum: they must end with it. Through the main thread the words would come too late.
       if (ranks.size > 1 && !(error instanceof InterruptedError)) {
@@ -114,12 +66,71 @@ export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
       throw error;
     } finally {
       ranks.dispose();
-      for (const stream of streams) stream.close();
-      trainer.dispose();
-      backend.dispose();
     }
   },
 };
+
+async function trainOn(
+  ranks: Communicator,
+  input: TrainInput,
+  { emit, shouldStop }: JobContext<TrainEvent>,
+): Promise<TrainOutput> {
+  const warn = (message: string) => emit({ kind: "warning", message });
+  const backend = await openDevice(input.device, warn);
+  const training = trainingConfiguration.parse(input.training);
+  const tokenizerText = readTokenizerFile(input.shards);
+  const tokenizer = readTokenizerJson(join(input.shards, "tokenizer.json"));
+  const { objective, settings } = chooseObjective(input.objective, training.sequenceLength);
+  const vocabulary = vocabularyOf(tokenizer);
+  const streams = (["train", "validation"] as const).map(
+    (split) => new TokenStream(shardPrefix(input.shards, split), vocabulary),
+  );
+  for (const stream of streams) stream.requireSequences(training.sequenceLength);
+  const trainer = new Trainer(
+    backend,
+    architectureNamed(input.model.architecture),
+    input.model.configuration,
+    training,
+    objective,
+    ranks,
+  );
+  try {
+    const { architecture, configuration } = trainer.model;
+    const { context, parameters, vocabularySize } = architecture.dimensions(configuration);
+    if (tokenizer.vocabularySize > vocabularySize) {
+      throw new TilthError(
+        `the tokenizer has ${tokenizer.vocabularySize} tokens, the model's embedding only ${vocabularySize}`,
+      );
+    }
+    // A run without a checkpoint yet starts here again when it is resumed.
+    if (input.continueFrom !== undefined && !hasCheckpoint(input.runFolder)) {
+      loadWeights(input.continueFrom, trainer.model);
+    }
+    const checkpoint = await runTraining(trainer, {
+      runFolder: input.runFolder,
+      train: streams[0],
+      validation: streams[1],
+      // What decides the numbers: another number of steps would change the schedule, another tokenizer the data.
+      configurationHash: hashOf(canonicalJson([architecture.name, configuration, training, settings]), tokenizerText),
+      files: {
+        "tokenizer.json": tokenizerText,
+        "tokenizer_config.json": tokenizerConfigJson(tokenizer, context),
+        ...(architecture.family === "decoder" && { "generation_config.json": generationConfig(tokenizer.endOfText) }),
+        ...input.files,
+      },
+      resume: input.resume,
+      peakFlops: ranks.sum([input.peakFlops ?? backend.measurePeakFlops()])[0],
+      onRecord: (record) => emit({ kind: "record", record }),
+      onWarning: warn,
+      shouldStop,
+    });
+    return { checkpoint, steps: trainer.step, parameters, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+  } finally {
+    for (const stream of streams) stream.close();
+    trainer.dispose();
+    backend.dispose();
+  }
+}
 
 function hasCheckpoint(runFolder: string): boolean {
   return existsSync(join(checkpointsFolder(runFolder), "latest"));

@@ -99,6 +99,8 @@ export async function prepareRun(
     const report = await writeCorpusReport(store, places.report);
     const card = modelCard({
       parameters: architecture.dimensions(sizes).parameters,
+      family: architecture.family,
+      objective: objective.kind,
       configuration: model.configuration,
       training: { ...training, tokens: training.steps * training.batchSequences * training.sequenceLength },
       data: renderReportMarkdown(report),

@@ -11,7 +11,7 @@ export const fineweb = defineFilter({
   name: "fineweb",
   kinds: ["web", "prose"],
   source:
-    "Penedo et al. 2024 (FineWeb), counted as datatrove does. A last mark is tested by itself, so that repeated marks count; closing quotes, brackets and emphasis are looked behind.",
+    "Penedo et al. 2024 (FineWeb); docs/data/filters.md lists where counting differs from datatrove. A last mark is tested by itself, so that repeated marks count; closing quotes, brackets and emphasis are looked behind.",
   measures: {
     punctuatedLines: "share of lines that end in punctuation",
     shortLines: "share of lines of at most 30 characters",

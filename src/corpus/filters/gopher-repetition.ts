@@ -16,7 +16,8 @@ const apiDocumentation =
 export const gopherRepetition = defineFilter({
   name: "gopher-repetition",
   kinds: ["web", "prose"],
-  source: "Rae et al. 2021 (Gopher), table A1, counted as datatrove does: repeats after the first occurrence",
+  source:
+    "Rae et al. 2021 (Gopher), table A1; repeats count after the first occurrence, as in datatrove, over words without marks (docs/data/filters.md lists the differences)",
   measures: {
     duplicateLines: "share of lines that occurred before",
     duplicateParagraphs: "share of paragraphs that occurred before",

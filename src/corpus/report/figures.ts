@@ -41,7 +41,12 @@ export interface MeasureQuantiles {
 export const quantileShares = [0.05, 0.25, 0.5, 0.75, 0.95] as const;
 
 /** What the report owes its reader to say: nothing was looked for here. */
-export const notMeasured = ["evaluation coverage", "toxicity", "personal data (PII)"] as const;
+export const notMeasured = ["evaluation coverage"] as const;
+
+const personalData = z.object({ kind: z.string(), spans: z.number(), documents: z.number() });
+
+/** Replaced spans of one kind, e.g. e-mail. */
+export type PersonalData = z.infer<typeof personalData>;
 
 /** The data report. */
 export interface CorpusReport {
@@ -80,8 +85,14 @@ export interface CorpusReport {
     readonly measures: readonly MeasureQuantiles[];
   };
   readonly splits: readonly Reason[];
+  /** Personal data and secrets that were replaced in the kept documents, by kind. */
+  readonly personalData: readonly PersonalData[];
+  /** Kept documents with a word of the profanity list, and how many such words. */
+  readonly toxicity: { readonly documents: number; readonly words: number };
   readonly notMeasured: readonly string[];
 }
+
+const toxicity = z.object({ documents: z.number(), words: z.number() });
 
 const topCount = 20;
 /** Exact quantiles hold every value in memory; beyond this an even sample by document id is taken. */
@@ -126,6 +137,19 @@ export async function corpusReport(store: DocumentStore): Promise<CorpusReport> 
     },
     quality: await qualityOf(store),
     splits: await reasonsBy(store, "split", "kept"),
+    personalData: z.array(personalData).parse(
+      await store.query(`
+        WITH spans AS (SELECT id, unnest(json_extract(pii, '$[*]')) AS span FROM documents WHERE kept AND pii <> '[]')
+        SELECT span->>'kind' AS kind, count(*) AS spans, count(DISTINCT id) AS documents
+        FROM spans GROUP BY 1 ORDER BY spans DESC, kind`),
+    ),
+    toxicity: toxicity.parse(
+      (
+        await store.query(`
+          SELECT count(*) FILTER (words > 0) AS documents, coalesce(sum(words), 0) AS words
+          FROM (SELECT coalesce(measures['toxicity.profaneWords'], 0) AS words FROM documents WHERE kept)`)
+      )[0],
+    ),
     notMeasured,
   };
 }

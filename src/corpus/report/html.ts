@@ -1,6 +1,6 @@
 /** The data report as one HTML file without outside assets. */
 import type { Amount, CorpusReport, Group, MeasureQuantiles, Reason } from "./figures.ts";
-import { formatBytes, formatCount, formatShare, formatValue } from "./format.ts";
+import { formatBytes, formatCount, formatShare, formatValue, safetyLines } from "./format.ts";
 import { style } from "./style.ts";
 
 /** The page. It loads nothing and runs no script. */
@@ -58,6 +58,10 @@ ${rows(
 )}
 </section>
 <section>
+<h2>Personal data and toxicity</h2>
+${safetyLines(report)
+  .map((line) => `<p>${escapeHtml(line)}</p>`)
+  .join("\n")}
 <h2>Not measured</h2>
 <p>${report.notMeasured.map(escapeHtml).join(", ")}.</p>
 </section>

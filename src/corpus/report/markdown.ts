@@ -1,6 +1,6 @@
 /** The data report as a section of the model card. */
 import type { CorpusReport, Group } from "./figures.ts";
-import { formatBytes, formatCount, formatShare, printable } from "./format.ts";
+import { formatBytes, formatCount, formatShare, printable, safetyLines } from "./format.ts";
 
 const shown = 10;
 
@@ -21,6 +21,7 @@ export function renderReportMarkdown(report: CorpusReport): string {
     "",
     ...table("Language", report.byLanguage, kept.bytes),
     "",
+    ...safetyLines(report).flatMap((line) => [line, ""]),
     `Not measured: ${report.notMeasured.join(", ")}.`,
   ].join("\n")}\n`;
 }

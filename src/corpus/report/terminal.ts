@@ -1,6 +1,6 @@
 /** The data report for a terminal: at most 100 columns, no colour, so that it reads the same in a log. */
 import type { Amount, CorpusReport, Group, Reason } from "./figures.ts";
-import { formatBytes, formatCount, formatShare, printable, shorten } from "./format.ts";
+import { formatBytes, formatCount, formatShare, printable, safetyLines, shorten } from "./format.ts";
 
 const nameWidth = 44;
 const shown = 8;
@@ -32,6 +32,7 @@ export function renderReport(report: CorpusReport): string {
       ),
     "",
     skippedLine(report.skippedFiles),
+    ...safetyLines(report),
     `Not measured: ${report.notMeasured.join(", ")}.`,
   ];
   return `${lines.join("\n")}\n`;

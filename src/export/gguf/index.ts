@@ -42,7 +42,7 @@ export function exportGguf(
   const description = descriptions[architecture.name] as GgufDescription<unknown> | undefined;
   if (description === undefined) {
     throw new TilthError(`${architecture.huggingFaceClass} has no form in GGUF that this version writes`, {
-      remedy: `It writes: ${Object.keys(descriptions).join(", ")}. Use --to huggingface or --to onnx.`,
+      remedy: `It writes: ${Object.keys(descriptions).join(", ")}. Use --to huggingface.`,
     });
   }
   const tokenizer = readTokenizerJson(join(folder, "tokenizer.json"));

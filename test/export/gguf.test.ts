@@ -79,7 +79,8 @@ describe.skipIf(llamaCppMissing() !== undefined)(
       ["F32", false, "cl100k", 1e-4],
       ["F16", true, "gpt2", 0.005],
       ["BF16", false, "gpt2", 0.05],
-      ["Q8_0", true, "gpt2", 0.05],
+      // llama.cpp rounds activations to eight bits too, in every product of the three layers.
+      ["Q8_0", true, "gpt2", 0.1],
     ])(
       "in %s, tied head %s, cut as %s: logits within %f of their spread",
       async (type, tiedEmbeddings, pattern, tolerance) => {

@@ -12,7 +12,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Builds the driver with a sanitizer: the kernels of a level, or those over text, which serve every processor. */
 function driverUnder(sanitizer: string, level: string): Promise<string> {
-  const levelFlags = level === emulatedAmx ? emulatedAmxFlags : level === text ? [] : levelNamed(level).compilerFlags;
+  const levelFlags =
+    level === emulatedAmx ? emulatedAmxFlags : level === text ? ["-DTILTH_NO_CLONES"] : levelNamed(level).compilerFlags;
   return buildDriver(folder, {
     name: `${sanitizer}-${level}`,
     compiler,

@@ -7,6 +7,8 @@
 
 FUNCTION(int64_t, text_words, int32_t, const uint16_t*, int64_t, const uint8_t*, const uint16_t*, int32_t*, int32_t*, int32_t*,
          int32_t*, int64_t);
+FUNCTION(void, text_scan, const uint16_t*, int64_t, const uint8_t*, int32_t*, int32_t*, int32_t*, uint8_t*, int64_t, int32_t*,
+         int32_t*, int32_t*, int32_t*, int64_t, double*);
 FUNCTION(int64_t, text_signature, const uint16_t*, int64_t, const uint8_t*, const uint16_t*, int64_t, int64_t, const uint32_t*,
          const uint32_t*, int64_t, int32_t*);
 FUNCTION(int64_t, text_grams, const uint16_t*, int64_t, const uint8_t*, const uint16_t*, int64_t, int32_t*, int32_t*, int64_t);
@@ -94,6 +96,21 @@ KERNEL(text_words) {
       tilth_text_words(mode, text.data(), units, characters.flags.data(), characters.lower.data(), columns[0].data(),
                        columns[1].data(), columns[2].data(), columns[3].data(), count);
       for (int64_t i = 0; i < count; i++) expect(columns[2][i] < columns[3][i], "a word ends after it begins");
+    }
+}
+
+KERNEL(text_scan) {
+  for (int64_t units : kUnits)
+    for (int64_t capacity : {int64_t{0}, units / 3, units}) {
+      const auto text = textOf(units);
+      std::vector<int32_t> columns[7];
+      for (auto& column : columns) column.resize(capacity);
+      std::vector<uint8_t> kinds(capacity);
+      std::vector<double> figures(13);
+      tilth_text_scan(text.data(), units, characters.flags.data(), columns[0].data(), columns[1].data(), columns[2].data(),
+                      kinds.data(), capacity, columns[3].data(), columns[4].data(), columns[5].data(), columns[6].data(), capacity,
+                      figures.data());
+      for (double figure : figures) expect(figure >= 0, "figures are counts");
     }
 }
 

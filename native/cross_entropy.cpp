@@ -126,7 +126,11 @@ bool run(int threads, const Head& head) {
       }
       for (int64_t i = mine.begin; i < mine.end; i++)
         head.losses[first + i] = targets[i] < 0 ? 0.0f : rows.logSum(i) - rows.targetLogits[i];
-      if (!shares) continue;
+      if (!shares) {
+        // A shorter last block shares out its rows in another way: none may be reset while its loss is still computed.
+        team.barrier();
+        continue;
+      }
       for (int64_t i = mine.begin; i < mine.end; i++)
         differentiate(shares + i * stride, vocabulary, targets[i], rows, i, head.scale);
       team.barrier();

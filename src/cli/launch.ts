@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { mpirunArguments, requireMpi, slurmScript } from "../cluster/index.ts";
 import { packageRoot, TilthError, UsageError, writeFileAtomically } from "../foundation/index.ts";
 import { placesOf, readRunDescription } from "../jobs/index.ts";
-import { trainingConfiguration } from "../training/index.ts";
+import { requireEvenShares, trainingConfiguration } from "../training/index.ts";
 import type { Command, CommandInput } from "./command.ts";
 import { say } from "./terminal.ts";
 import { prepareNew } from "./train.ts";
@@ -69,16 +69,6 @@ async function runFolderOf(input: CommandInput): Promise<string> {
   return resolve(resumed);
 }
 
-/** Throws UsageError before anything is started where the ranks cannot share a step's micro-batches evenly. */
-function requireEvenShares(runFolder: string, ranks: number): void {
-  const { batchSequences, microBatchSequences } = trainingConfiguration.parse(readRunDescription(runFolder).training);
-  const microBatches = batchSequences / microBatchSequences;
-  if (microBatches % ranks === 0) return;
-  throw new UsageError(`a step has ${microBatches} micro-batches, which ${ranks} ranks cannot share evenly`, {
-    remedy: `Choose training.microBatchSequences so that batchSequences (${batchSequences}) divided by it is a multiple of ${ranks}.`,
-  });
-}
-
 async function launchMpi(input: CommandInput, ranks: number): Promise<void> {
   const processors = availableParallelism();
   const threads =
@@ -93,7 +83,8 @@ async function launchMpi(input: CommandInput, ranks: number): Promise<void> {
   }
   requireMpi();
   const runFolder = await runFolderOf(input);
-  requireEvenShares(runFolder, ranks);
+  // Before anything is started: a rank that refuses would leave the others waiting.
+  requireEvenShares(trainingConfiguration.parse(readRunDescription(runFolder).training), ranks);
   const [name, ...rest] = command(runFolder);
   say(`Starting ${ranks} ranks of ${threads} thread${threads === 1 ? "" : "s"}.`);
   const child = spawn(name, rest, { stdio: "inherit" });

@@ -4,6 +4,7 @@ export * from "./errors.ts";
 export * from "./files.ts";
 export * from "./native-library.ts";
 export * from "./progress.ts";
+export * from "./quantile.ts";
 export * from "./random.ts";
 export * from "./schema.ts";
 export * from "./workers.ts";

@@ -2,7 +2,7 @@
  * Fits a scaling law as Hoffmann et al. (2022) do: a Huber loss on the log of the loss, L-BFGS from a grid of starts. The
  * intervals come from a bootstrap over the points (Besiroglu et al. 2024 show that the paper's own were too narrow).
  */
-import { Random, TilthError } from "../foundation/index.ts";
+import { quantile, Random, TilthError } from "../foundation/index.ts";
 import { type FormName, formNamed, type LawForm } from "./forms.ts";
 import { type Differentiable, minimise } from "./minimise.ts";
 import { flopsOf, type ScalingPoint } from "./points.ts";
@@ -171,15 +171,6 @@ function simultaneousIntervals(
     const half = Math.max(width * errors[k], 1e-6 * Math.max(1, Math.abs(scale(value, k))));
     return [back(scale(value, k) - half, k), back(scale(value, k) + half, k)];
   });
-}
-
-/** The value below which that share of the values lies, interpolated. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const position = share * (sorted.length - 1);
-  const below = Math.floor(position);
-  const above = Math.min(sorted.length - 1, below + 1);
-  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }
 
 function centred(values: readonly number[]): [number[], number] {

@@ -1,6 +1,6 @@
 /** What a law says of a model that was not trained, with an interval, and how far that is from what it was fitted to. */
-import { TilthError } from "../foundation/index.ts";
-import { type FittedLaw, lossOf, quantile } from "./fit.ts";
+import { quantile, TilthError } from "../foundation/index.ts";
+import { type FittedLaw, lossOf } from "./fit.ts";
 import { formNamed } from "./forms.ts";
 
 /** A forecast loss in nats a token. */

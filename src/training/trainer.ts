@@ -1,7 +1,7 @@
 /** A model with its optimizer: the state that a checkpoint holds, and the one step that changes it. */
 import { type Communicator, createSingleCommunicator } from "../cluster/index.ts";
 import { AdamW, type Backend, Engine, Muon, type Optimizer } from "../engine/index.ts";
-import { mixKeys, TilthError } from "../foundation/index.ts";
+import { mixKeys } from "../foundation/index.ts";
 import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "../models/index.ts";
 import {
   chooseObjective,
@@ -10,7 +10,7 @@ import {
   sequencesOfStep,
   type TextObjective,
 } from "../objectives/index.ts";
-import type { TrainingConfiguration } from "./configuration.ts";
+import { requireEvenShares, type TrainingConfiguration } from "./configuration.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { TokenStream } from "./tokens.ts";
 import type { StepResult, Trainable, ValidationResult } from "./trainable.ts";
@@ -34,12 +34,7 @@ export class Trainer implements Trainable<TokenStream> {
     /** The ranks that share each step's micro-batches; this process alone if left out. */
     readonly ranks: Communicator = createSingleCommunicator(),
   ) {
-    const microBatches = configuration.batchSequences / configuration.microBatchSequences;
-    if (microBatches % ranks.size !== 0) {
-      throw new TilthError(`a step has ${microBatches} micro-batches, which ${ranks.size} ranks cannot share evenly`, {
-        remedy: `Choose training.microBatchSequences so that batchSequences (${configuration.batchSequences}) divided by it is a multiple of ${ranks.size}.`,
-      });
-    }
+    requireEvenShares(configuration, ranks.size);
     this.engine = new Engine(backend, { activationCheckpointing: configuration.activationCheckpointing });
     this.model = architecture.create(this.engine, modelConfiguration);
     this.model.arena.initialize(configuration.seed);

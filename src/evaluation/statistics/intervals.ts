@@ -1,5 +1,5 @@
 /** Bootstrap intervals of means. */
-import { Random } from "../../foundation/index.ts";
+import { quantile, Random } from "../../foundation/index.ts";
 
 /** A mean with its 95 % interval. */
 export interface Estimate {
@@ -23,12 +23,6 @@ export function bootstrapMeanOfGroups(groups: readonly (readonly number[])[], se
     return sum / values.length;
   };
   const plain = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
-  const means = Float64Array.from({ length: resamples }, () => plain(groups.map(resampled))).sort();
-  return { value: plain(groups.map(plain)), interval: [at(means, 0.025), at(means, 0.975)] };
-}
-
-function at(sorted: Float64Array, share: number): number {
-  const position = share * (sorted.length - 1);
-  const below = Math.floor(position);
-  return sorted[below] + (position - below) * (sorted[Math.ceil(position)] - sorted[below]);
+  const means = Float64Array.from({ length: resamples }, () => plain(groups.map(resampled)));
+  return { value: plain(groups.map(plain)), interval: [quantile(means, 0.025), quantile(means, 0.975)] };
 }

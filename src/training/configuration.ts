@@ -1,6 +1,6 @@
 /** What a training run is told: everything that decides its numbers, and nothing else. */
 import { z } from "zod";
-import { settingsObject, TilthError } from "../foundation/index.ts";
+import { settingsObject, UsageError } from "../foundation/index.ts";
 
 const positiveInteger = z.number().int().positive();
 
@@ -61,14 +61,14 @@ export const trainingConfiguration = settingsObject("training", {
     path: ["schedule", "warmupSteps"],
   });
 
-/** Throws TilthError where that many ranks cannot share a step's micro-batches evenly. */
+/** Throws UsageError where that many ranks cannot share a step's micro-batches evenly. */
 export function requireEvenShares(
   { batchSequences, microBatchSequences }: Pick<TrainingConfiguration, "batchSequences" | "microBatchSequences">,
   ranks: number,
 ): void {
   const microBatches = batchSequences / microBatchSequences;
   if (microBatches % ranks === 0) return;
-  throw new TilthError(`a step has ${microBatches} micro-batches, which ${ranks} ranks cannot share evenly`, {
+  throw new UsageError(`a step has ${microBatches} micro-batches, which ${ranks} ranks cannot share evenly`, {
     remedy: `Choose training.microBatchSequences so that batchSequences (${batchSequences}) divided by it is a multiple of ${ranks}.`,
   });
 }

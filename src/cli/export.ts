@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { ggufTypes, huggingFaceTypes } from "../export/index.ts";
+import { ggufTypes, huggingFaceTypes, onnxWeightTypes } from "../export/index.ts";
 import { UsageError } from "../foundation/index.ts";
 import { type ExportInput, exportJob, runJob } from "../jobs/index.ts";
 import { type Command, type CommandInput, keysOf } from "./command.ts";
@@ -8,23 +8,31 @@ import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth export` */
 export const exportCommand: Command = {
-  summary: "write a checkpoint as a Hugging Face folder or a GGUF file",
-  usage: "<checkpoint folder> --to huggingface|gguf --out <path> [options]",
+  summary: "write a checkpoint as a Hugging Face folder, a GGUF file or ONNX",
+  usage: "<checkpoint folder> --to huggingface|gguf|onnx --out <path> [options]",
   options: {
-    to: { describe: "huggingface (transformers) or gguf (llama.cpp)", placeholder: "format" },
+    to: {
+      describe: "huggingface (transformers), gguf (llama.cpp) or onnx (onnxruntime, transformers.js)",
+      placeholder: "format",
+    },
     out: { describe: "the folder or file to write", placeholder: "path" },
-    type: { describe: "f32, f16, bf16, and for gguf q8_0", placeholder: "name", initial: "bf16" },
+    type: {
+      describe: "f32, f16, bf16, and for gguf q8_0 (bf16 if left out, for onnx f32)",
+      placeholder: "name",
+    },
     "shard-bytes": {
       describe: "huggingface: the most that one file of weights holds",
       placeholder: "bytes",
       initial: "5000000000",
     },
+    task: { describe: "onnx: what the model is for, e.g. feature-extraction of an encoder", placeholder: "name" },
     replace: { describe: "replace what is at --out" },
     json: { describe: "print one JSON object" },
   },
   examples: [
     "tilth export runs/quickstart/checkpoint --to gguf --type q8_0 --out quickstart.gguf",
     "tilth export runs/quickstart/checkpoint --to huggingface --type bf16 --out exported",
+    "tilth export runs/quickstart/checkpoint --to onnx --out quickstart-onnx",
   ],
   async run(input) {
     const [checkpoint] = input.positionals;
@@ -55,9 +63,13 @@ export const exportCommand: Command = {
 };
 
 function inputOf(input: CommandInput, checkpoint: string, out: string): ExportInput {
-  const to = input.choice("to", ["huggingface", "gguf"]);
-  if (to === undefined) throw new UsageError("--to is needed: huggingface or gguf");
+  const to = input.choice("to", ["huggingface", "gguf", "onnx"]);
+  if (to === undefined) throw new UsageError("--to is needed: huggingface, gguf or onnx");
   if (to === "gguf") return { checkpoint, out, to, type: input.choice("type", keysOf(ggufTypes)) ?? "bf16" };
+  if (to === "onnx") {
+    const type = input.choice("type", keysOf(onnxWeightTypes)) ?? "f32";
+    return { checkpoint, out, to, type, task: input.text("task") };
+  }
   const type = input.choice("type", keysOf(huggingFaceTypes)) ?? "bf16";
   const shardBytes = input.number("shard-bytes", { minimum: 1, whole: true }) ?? 5e9;
   return { checkpoint, out, to, type, shardBytes };

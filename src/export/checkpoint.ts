@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { WeightsFolder } from "../formats/index.ts";
 import { messageOf, TilthError } from "../foundation/index.ts";
-import type { Architecture } from "../models/index.ts";
-import { openModelWeights, readModelConfiguration } from "../training/index.ts";
+import type { StoredArchitecture } from "../models/index.ts";
+import { openModelWeights, readStoredConfiguration } from "../training/index.ts";
 
 /** An open checkpoint; `weights` are closed by the caller. */
 export interface Checkpoint {
   readonly folder: string;
-  readonly architecture: Architecture<unknown>;
+  readonly architecture: StoredArchitecture;
   readonly configuration: unknown;
   readonly weights: WeightsFolder;
 }
@@ -20,7 +20,7 @@ export function openCheckpoint(folder: string): Checkpoint {
   if (!existsSync(folder)) {
     throw new TilthError(`there is no checkpoint at ${folder}`, { remedy: "Give the folder of a checkpoint." });
   }
-  const { architecture, configuration } = readModelConfiguration(folder);
+  const { architecture, configuration } = readStoredConfiguration(folder);
   return { folder, architecture, configuration, weights: openModelWeights(folder, architecture, configuration) };
 }
 

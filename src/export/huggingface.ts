@@ -1,5 +1,4 @@
 /** A checkpoint as a Hugging Face folder of another element type, in one file or in shards. */
-import { copyFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   brainHalvesOf,
@@ -11,6 +10,7 @@ import {
 import { type ProgressListener, publishFolder, writeFileAtomically } from "../foundation/index.ts";
 import { readHuggingFaceConfiguration } from "../training/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { copySidecars } from "./sidecars.ts";
 
 /** The names of types that users type, with transformers' names. */
 export const huggingFaceTypes = {
@@ -51,9 +51,7 @@ export async function exportHuggingFace(
     return { name, shape, type, data: type === "F32" ? data : type === "F16" ? halvesOf(data) : brainHalvesOf(data) };
   };
   await publishFolder(path, (temporary) => {
-    for (const file of readdirSync(folder, { withFileTypes: true })) {
-      if (file.isFile() && !isReplaced(file.name)) copyFileSync(join(folder, file.name), join(temporary, file.name));
-    }
+    copySidecars(folder, temporary);
     const { torch_dtype: _old, ...config } = readHuggingFaceConfiguration(folder);
     writeFileAtomically(join(temporary, "config.json"), `${JSON.stringify({ ...config, dtype: torch }, null, 2)}\n`);
     const map: Record<string, string> = {};
@@ -69,15 +67,6 @@ export async function exportHuggingFace(
     }
   });
   return { path, tensors: names.length, shards: shards.length };
-}
-
-/** Files that are written anew, or that would no longer be true. */
-function isReplaced(name: string): boolean {
-  return (
-    name.endsWith(".safetensors") ||
-    name.endsWith(".safetensors.index.json") ||
-    ["config.json", "checksums.json"].includes(name)
-  );
 }
 
 function intoShards(names: readonly string[], bytesOf: (name: string) => number, limit: number): string[][] {

@@ -3,3 +3,4 @@ export { type Checkpoint, openCheckpoint, readTokenizerSettings } from "./checkp
 export { exportGguf, type GgufExport, ggufTypes } from "./gguf/index.ts";
 export { exportHuggingFace, type HuggingFaceExport, huggingFaceTypes } from "./huggingface.ts";
 export { describeModelFile, type ModelFileDescription } from "./inspect.ts";
+export { exportOnnx, type OnnxExport, onnxWeightTypes } from "./onnx/index.ts";

@@ -3,8 +3,9 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type GgufValue, readGguf, readSafetensors, readSafetensorsFolder } from "../formats/index.ts";
 import { folderBytes, messageOf, TilthError } from "../foundation/index.ts";
+import { vocabularySizeOf } from "../models/index.ts";
 import { BytePairTokenizer, readTokenizerJson, WordPieceTokenizer } from "../tokenizer/index.ts";
-import { openModelWeights, readHuggingFaceConfiguration, readModelConfiguration } from "../training/index.ts";
+import { openModelWeights, readHuggingFaceConfiguration, readStoredConfiguration } from "../training/index.ts";
 import { readTokenizerSettings } from "./checkpoint.ts";
 
 /** What there is to say of a model on disk. Absent where the file or folder does not say it. */
@@ -66,7 +67,7 @@ function describeFolder(folder: string): ModelFileDescription {
   const problems: string[] = [];
   const config = readHuggingFaceConfiguration(folder);
   const declared = Array.isArray(config.architectures) ? config.architectures[0] : config.model_type;
-  const model = attempt(problems, () => readModelConfiguration(folder));
+  const model = attempt(problems, () => readStoredConfiguration(folder));
   const weights = attempt(problems, () => readSafetensorsFolder(folder));
   const tensors = weights ? weights.names.map((name) => weights.record(name)) : [];
   weights?.close();
@@ -74,7 +75,7 @@ function describeFolder(folder: string): ModelFileDescription {
     attempt(problems, () => openModelWeights(folder, model.architecture, model.configuration))?.close();
   }
   const tokenizer = attempt(problems, () => describeTokenizer(folder));
-  const stated = model?.architecture.dimensions(model.configuration).vocabularySize;
+  const stated = model && vocabularySizeOf(model.configuration);
   if (stated !== undefined && tokenizer !== undefined && tokenizer.vocabularySize > stated) {
     problems.push(`tokenizer.json has ${tokenizer.vocabularySize} tokens, the model's embedding ${stated}`);
   }

@@ -29,10 +29,14 @@ export interface WeightsFolder {
 }
 
 /**
- * Opens the weights of a folder. Throws TilthError where there are none, where a file is damaged, or where the index and
- * its shards disagree, naming the tensor and the file.
+ * Opens the weights of a folder; `canonicalName` says under which name a tensor is known here, where files may name it
+ * otherwise. Throws TilthError where there are none, where a file is damaged, or where the index and its shards disagree,
+ * naming the tensor and the file.
  */
-export function readSafetensorsFolder(folder: string): WeightsFolder {
+export function readSafetensorsFolder(
+  folder: string,
+  canonicalName: (name: string) => string = (name) => name,
+): WeightsFolder {
   const map = existsSync(join(folder, single)) ? undefined : readIndex(folder);
   const names = map === undefined ? [single] : [...new Set(Object.values(map))].sort();
   const files = new Map<string, SafetensorsFile>();
@@ -41,7 +45,7 @@ export function readSafetensorsFolder(folder: string): WeightsFolder {
   };
   try {
     for (const name of names) files.set(name, readSafetensors(join(folder, name)));
-    const places = new Map<string, SafetensorsFile>();
+    const places = new Map<string, { readonly file: SafetensorsFile; readonly name: string }>();
     for (const [name, file] of files) {
       for (const tensor of file.names) {
         if (map !== undefined && map[tensor] !== name) {
@@ -49,26 +53,37 @@ export function readSafetensorsFolder(folder: string): WeightsFolder {
             `${file.path} holds the tensor "${tensor}", which ${index} places in ${map[tensor] ?? "no file"}`,
           );
         }
-        places.set(tensor, file);
+        const known = canonicalName(tensor);
+        const other = places.get(known);
+        if (other !== undefined) {
+          throw new TilthError(
+            `${file.path} holds "${tensor}", and ${other.file.path} the same one as "${other.name}"`,
+          );
+        }
+        places.set(known, { file, name: tensor });
       }
     }
     for (const [tensor, name] of Object.entries(map ?? {})) {
-      if (!places.has(tensor))
+      if (!places.has(canonicalName(tensor)))
         throw new TilthError(`${join(folder, name)} has no tensor "${tensor}", as ${index} says`);
     }
-    const placeOf = (tensor: string): SafetensorsFile => {
-      const file = places.get(tensor);
-      if (file === undefined) throw new TilthError(`${folder} has no tensor "${tensor}"`);
-      return file;
+    const placeOf = (tensor: string) => {
+      const place = places.get(tensor);
+      if (place === undefined) throw new TilthError(`${folder} has no tensor "${tensor}"`);
+      return place;
+    };
+    const read = <Result>(tensor: string, how: (file: SafetensorsFile, name: string) => Result): Result => {
+      const { file, name } = placeOf(tensor);
+      return how(file, name);
     };
     return {
       names: [...places.keys()],
       files: names,
       has: (tensor) => places.has(tensor),
-      fileOf: (tensor) => placeOf(tensor).path,
-      record: (tensor) => placeOf(tensor).record(tensor),
-      raw: (tensor) => placeOf(tensor).raw(tensor),
-      floats: (tensor) => placeOf(tensor).floats(tensor),
+      fileOf: (tensor) => placeOf(tensor).file.path,
+      record: (tensor) => read(tensor, (file, name) => file.record(name)),
+      raw: (tensor) => read(tensor, (file, name) => file.raw(name)),
+      floats: (tensor) => read(tensor, (file, name) => file.floats(name)),
       close,
     };
   } catch (error) {

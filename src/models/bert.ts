@@ -243,6 +243,12 @@ export function bertWeights(one: BertConfiguration, { names, positionOffset }: B
   ];
 }
 
+/** The bare model has no prefix, and files converted from TensorFlow call the parameters of norms gamma and beta. */
+export function bertCanonicalName(name: string, { names }: BertVariant): string {
+  const whole = /^(embeddings|encoder|pooler)\./.test(name) ? `${names.body}.${name}` : name;
+  return whole.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias");
+}
+
 /** What planning needs; the embedding counts once among the matrices, as the head. */
 export function bertDimensions(one: BertConfiguration, specifications: readonly ParameterSpecification[]) {
   const count = (some: readonly ParameterSpecification[]) =>
@@ -317,6 +323,7 @@ export const bert: Architecture<BertConfiguration> = {
   isRedundant: (name, one) =>
     /^cls\.predictions\.decoder\.|position_ids$/.test(name) ||
     (!one.nextSentence && /^bert\.pooler\.|^cls\.seq_relationship\./.test(name)),
+  canonicalName: (name) => bertCanonicalName(name, bertVariant),
   toHuggingFace: (one) => ({
     architectures: [one.nextSentence ? "BertForPreTraining" : "BertForMaskedLM"],
     model_type: "bert",

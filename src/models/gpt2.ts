@@ -169,7 +169,8 @@ class Gpt2Model implements LanguageModel<Gpt2Configuration> {
         const mixed = dropped(linear(attended, `${name}.attentionOutput`), index, 1);
         engine.release(attended);
         const second = addAndNorm(first.sum, mixed, `${name}.mlpNorm`);
-        engine.release(first.sum, mixed);
+        // The new sum lies in the memory of `mixed`.
+        engine.release(first.sum);
         const up = linear(second.out, `${name}.up`);
         engine.release(second.out);
         const activated = engine.run(activation, { x: up }, { kind: "gelu-tanh" }).out;
@@ -237,6 +238,8 @@ export const gpt2: Architecture<Gpt2Configuration> = {
   create: (engine, configuration) => new Gpt2Model(engine, configuration),
   weights,
   isRedundant: (name) => /\.attn\.(masked_)?bias$/.test(name),
+  // The bare GPT2Model, and the first files on the hub, have no prefix.
+  canonicalName: (name) => (/^(transformer\.|lm_head\.)/.test(name) ? name : `transformer.${name}`),
   toHuggingFace: (one) => ({
     architectures: ["GPT2LMHeadModel"],
     model_type: "gpt2",

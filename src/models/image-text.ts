@@ -58,6 +58,8 @@ export interface ImageTextArchitecture<Configuration> {
   parameters(configuration: Configuration): ParameterSpecification[];
   create(engine: Engine, configuration: Configuration): ImageTextModel<Configuration>;
   weights(configuration: Configuration): WeightMapping[];
+  isRedundant?(name: string, configuration: Configuration): boolean;
+  canonicalName?(name: string): string;
   toHuggingFace(configuration: Configuration): Record<string, unknown>;
   /** Throws TilthError naming the key that is unknown to Tilth or inconsistent. */
   fromHuggingFace(config: Readonly<Record<string, unknown>>): Configuration;

@@ -6,10 +6,11 @@ import { gpt2 } from "./gpt2.ts";
 import type { ImageTextArchitecture } from "./image-text.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
-import type { Architecture, ModelFamily } from "./model.ts";
+import type { Architecture, ModelFamily, StoredArchitecture } from "./model.ts";
 import { qwen2, qwen3 } from "./qwen.ts";
 import { roberta } from "./roberta.ts";
 import { siglip } from "./siglip.ts";
+import { vit } from "./vit.ts";
 
 const architectures: Readonly<Record<string, Architecture<unknown>>> = {
   llama: llama as Architecture<unknown>,
@@ -77,14 +78,25 @@ export function imageTextArchitectureOf(
   return Object.values(imageTextArchitectures).find(({ name }) => name === config.model_type);
 }
 
+/** The architecture of any kind, also those that write no text, that a Hugging Face `config.json` names. */
+export function storedArchitectureOf(config: Readonly<Record<string, unknown>>): StoredArchitecture {
+  if (config.model_type === vit.name) return vit as unknown as StoredArchitecture;
+  return imageTextArchitectureOf(config) ?? architectureOfHuggingFace(config);
+}
+
+/** Tokens that a model of that configuration knows, where it reads text. */
+export function vocabularySizeOf(configuration: unknown): number | undefined {
+  return (configuration as { vocabularySize?: number }).vocabularySize;
+}
+
 export { bertConfiguration } from "./bert.ts";
 export { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
 export type { ImageBatch } from "./encoder.ts";
-export { gpt2Configuration } from "./gpt2.ts";
+export { type Gpt2Configuration, gpt2Configuration } from "./gpt2.ts";
 export * from "./image-text.ts";
 export { type ImageTextPreset, imageTextPreset, imageTextPresets } from "./image-text-presets.ts";
 export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
-export { type LlamaConfiguration, llama, llamaConfiguration } from "./llama.ts";
+export { type LlamaConfiguration, llama, llamaConfiguration, ropeFrequencies } from "./llama.ts";
 export * from "./model.ts";
 export { fromOpenClip, openClipWeights } from "./open-clip.ts";
 export { robertaConfiguration } from "./roberta.ts";

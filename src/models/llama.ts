@@ -297,15 +297,23 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
   }
 }
 
-/** Row p: cos of p·f for each of the headSize/2 frequencies f = θ^(−2i/headSize), scaled if asked, then the sines. */
-function ropeAngles({ context: positions, headSize, ropeTheta, ropeScaling }: LlamaConfiguration): Float32Array {
+/**
+ * The headSize/2 frequencies f = θ^(−2i/headSize), scaled if asked. They are f32, as the reference implementation has
+ * them: angles at far positions depend on it.
+ */
+export function ropeFrequencies({ headSize, ropeTheta, ropeScaling }: LlamaConfiguration): Float32Array {
+  return Float32Array.from({ length: headSize / 2 }, (_, i) => {
+    const frequency = Math.fround(1 / ropeTheta ** ((2 * i) / headSize));
+    return ropeScaling === undefined ? frequency : stretched(frequency, ropeScaling);
+  });
+}
+
+/** Row p: cos of p·f for each of the frequencies f, then the sines. */
+function ropeAngles(configuration: LlamaConfiguration): Float32Array {
+  const { context: positions, headSize } = configuration;
   const half = headSize / 2;
   const table = new Float32Array(positions * headSize);
-  const frequencies = Array.from({ length: half }, (_, i) => {
-    // Frequencies in f32, as the reference implementation has them: angles at far positions depend on it.
-    const frequency = Math.fround(1 / ropeTheta ** ((2 * i) / headSize));
-    return ropeScaling === undefined ? frequency : Math.fround(stretched(frequency, ropeScaling));
-  });
+  const frequencies = ropeFrequencies(configuration);
   for (let position = 0; position < positions; position++) {
     for (let i = 0; i < half; i++) {
       const angle = Math.fround(position * frequencies[i]);

@@ -85,13 +85,28 @@ export interface Architecture<Configuration> {
   create(engine: Engine, configuration: Configuration): LanguageModel<Configuration>;
   weights(configuration: Configuration): WeightMapping[];
   toHuggingFace(configuration: Configuration): Record<string, unknown>;
-  /** Whether a tensor of that name in a file holds nothing of its own: a buffer, or the copy of a tied weight. */
+  /** Whether a tensor of that name in a file holds nothing of its own, or of a head that the model does not have. */
   isRedundant?(name: string, configuration: Configuration): boolean;
+  /** The name in `weights` of a tensor that some files name otherwise. */
+  canonicalName?(name: string): string;
   /** Throws TilthError naming the key that is unknown to Tilth or inconsistent. */
   fromHuggingFace(config: Readonly<Record<string, unknown>>): Configuration;
   /** Longest context, vocabulary and the sizes that FLOP counts need. */
   dimensions(configuration: Configuration): ModelDimensions;
 }
+
+/** What checkpoints and exports need of an architecture, whatever it reads. */
+export type StoredArchitecture = Pick<
+  Architecture<unknown>,
+  | "name"
+  | "huggingFaceClass"
+  | "parameters"
+  | "weights"
+  | "toHuggingFace"
+  | "fromHuggingFace"
+  | "isRedundant"
+  | "canonicalName"
+>;
 
 /** The sizes that planning needs of any decoder. */
 export interface ModelDimensions {

@@ -8,6 +8,7 @@ import {
   type BertConfiguration,
   BertModel,
   type BertVariant,
+  bertCanonicalName,
   bertDimensions,
   bertHuggingFaceKeys,
   bertParameters,
@@ -52,6 +53,7 @@ export const roberta: Architecture<BertConfiguration> = {
   create: (engine, one) => new BertModel(engine, one, roberta, variant),
   weights: (one) => bertWeights(one, variant),
   isRedundant: (name) => /^lm_head\.decoder\.|position_ids$|^roberta\.pooler\./.test(name),
+  canonicalName: (name) => bertCanonicalName(name, variant),
   toHuggingFace: (one) => ({
     architectures: ["RobertaForMaskedLM"],
     model_type: "roberta",

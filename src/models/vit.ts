@@ -172,6 +172,7 @@ export const vit = {
       ...(classes === 0 ? [] : mappedPair("classifier", "head", classes, width)),
     ];
   },
+  isRedundant: (name: string) => /^(vit\.)?pooler\./.test(name),
   toHuggingFace: (one: VitConfiguration) => ({
     architectures: [one.classes === 0 ? "ViTModel" : "ViTForImageClassification"],
     model_type: "vit",

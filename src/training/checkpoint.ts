@@ -8,7 +8,7 @@ import { z } from "zod";
 import { elementCount, type Tensor } from "../engine/index.ts";
 import { readSafetensors, type SafetensorsEntry, writeSafetensors } from "../formats/index.ts";
 import { hashFile, publishFolder, removeLeftovers, TilthError, writeFileAtomically } from "../foundation/index.ts";
-import { mappedTensor } from "../models/index.ts";
+import { mappedTensor, transposed } from "../models/index.ts";
 import { loadWeights } from "./huggingface-folder.ts";
 import type { StoredModel, Trainable } from "./trainable.ts";
 
@@ -66,7 +66,10 @@ export async function writeModel(folder: string, model: StoredModel, files: Chec
   const { architecture, arena, configuration } = model;
   const entries: SafetensorsEntry[] = [];
   for (const mapping of architecture.weights(configuration)) {
-    entries.push(await entryOf(arena.backend, mapping.name, mappedTensor(arena, mapping)));
+    const { name, shape } = mapping;
+    const tensor = mappedTensor(arena, mapping);
+    const ours = await arena.backend.read(tensor);
+    entries.push({ name, shape, type: "F32", data: mapping.transposed ? transposed(ours, tensor.shape) : ours });
   }
   writeSafetensors(join(folder, "model.safetensors"), entries, { format: "pt" });
   const config = architecture.toHuggingFace(configuration);

@@ -10,6 +10,7 @@ import {
   imageTextArchitectureNames,
   imageTextArchitectureOf,
   mappedTensor,
+  storedArchitectureOf,
   transposed,
 } from "../models/index.ts";
 import type { StoredModel } from "./trainable.ts";
@@ -36,8 +37,20 @@ export function readHuggingFaceConfiguration(folder: string): Readonly<Record<st
 
 /** The architecture and configuration that a Hugging Face folder's `config.json` states. */
 export function readModelConfiguration(folder: string) {
+  return readConfiguration(folder, architectureOfHuggingFace);
+}
+
+/** As `readModelConfiguration`, for a model of any kind that Tilth reads. */
+export function readStoredConfiguration(folder: string) {
+  return readConfiguration(folder, storedArchitectureOf);
+}
+
+function readConfiguration<Found extends { fromHuggingFace(config: Readonly<Record<string, unknown>>): unknown }>(
+  folder: string,
+  find: (config: Readonly<Record<string, unknown>>) => Found,
+): { readonly architecture: Found; readonly configuration: unknown } {
   const fields = readHuggingFaceConfiguration(folder);
-  const architecture = architectureOfHuggingFace(fields);
+  const architecture = find(fields);
   try {
     return { architecture, configuration: architecture.fromHuggingFace(fields) };
   } catch (cause) {
@@ -54,15 +67,14 @@ export function readImageTextConfiguration(folder: string): {
   architecture: ImageTextArchitecture<unknown>;
   configuration: unknown;
 } {
-  const fields = readHuggingFaceConfiguration(folder);
-  const architecture = imageTextArchitectureOf(fields);
-  if (architecture === undefined) {
+  return readConfiguration(folder, (fields) => {
+    const architecture = imageTextArchitectureOf(fields);
+    if (architecture !== undefined) return architecture;
     const type = String(fields.model_type);
     throw new TilthError(`${folder} holds no model of images and texts: its model_type is "${type}"`, {
       remedy: `Give a checkpoint of ${imageTextArchitectureNames.join(" or ")}.`,
     });
-  }
-  return { architecture, configuration: architecture.fromHuggingFace(fields) };
+  });
 }
 
 /** What some writers store beside the weights, and what follows from the configuration. */
@@ -77,9 +89,10 @@ export function openModelWeights(
   architecture: StoredModel["architecture"],
   configuration: unknown,
 ): WeightsFolder {
-  const weights = readSafetensorsFolder(folder);
+  const mappings = architecture.weights(configuration);
+  const canonical = architecture.canonicalName?.bind(architecture);
+  const weights = readSafetensorsFolder(folder, canonical);
   try {
-    const mappings = architecture.weights(configuration);
     const expected = new Set(mappings.map((mapping) => mapping.name));
     for (const mapping of mappings) {
       if (!weights.has(mapping.name)) throw new TilthError(`${folder}: the tensor "${mapping.name}" is missing`);
@@ -95,7 +108,7 @@ export function openModelWeights(
       }
     }
     for (const name of weights.names) {
-      if (expected.has(name) || ignoredNames.test(name)) continue;
+      if (expected.has(name) || ignoredNames.test(name) || architecture.isRedundant?.(name, configuration)) continue;
       if (name === "lm_head.weight")
         requireTied(weights, mappings.find(({ parameter }) => parameter === "embedding")?.name);
       else {

@@ -1,16 +1,15 @@
 /** What the loop and the checkpoints need of a trainer, whatever its objective. */
 import type { Communicator } from "../cluster/index.ts";
 import type { Engine, Optimizer, ParameterArena } from "../engine/index.ts";
-import type { WeightMapping } from "../models/index.ts";
+import type { StoredArchitecture } from "../models/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 
 /** A model as a checkpoint sees it: its parameters, and their names and configuration in a Hugging Face folder. */
 export interface StoredModel {
-  readonly architecture: {
-    readonly huggingFaceClass: string;
-    weights(configuration: unknown): WeightMapping[];
-    toHuggingFace(configuration: unknown): Record<string, unknown>;
-  };
+  readonly architecture: Pick<
+    StoredArchitecture,
+    "huggingFaceClass" | "weights" | "toHuggingFace" | "isRedundant" | "canonicalName"
+  >;
   readonly configuration: unknown;
   readonly arena: ParameterArena;
 }

@@ -2,6 +2,7 @@
 import { basename, join } from "node:path";
 import { encodeTensor, type GgufTensor, type GgufType, tensorTypes, writeGguf } from "../../formats/index.ts";
 import { type ProgressListener, TilthError } from "../../foundation/index.ts";
+import { vocabularySizeOf } from "../../models/index.ts";
 import { readTokenizerJson } from "../../tokenizer/index.ts";
 import { type Checkpoint, readTokenizerSettings } from "../checkpoint.ts";
 import { type GgufDescription, type GgufWeight, text, uint32 } from "./description.ts";
@@ -46,7 +47,7 @@ export function exportGguf(
     });
   }
   const tokenizer = readTokenizerJson(join(folder, "tokenizer.json"));
-  const { vocabularySize } = architecture.dimensions(configuration);
+  const vocabularySize = vocabularySizeOf(configuration) ?? tokenizer.vocabularySize;
   const keptF16: string[] = [];
   let done = 0;
   const plan = description.weights(configuration);

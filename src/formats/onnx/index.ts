@@ -1,0 +1,3 @@
+/** ONNX models. */
+export * from "./model.ts";
+export { maximumProtobufBytes, type WrittenOnnx, writeOnnx } from "./write.ts";

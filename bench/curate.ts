@@ -109,7 +109,7 @@ async function runTilth(input: string, folder: string, workers: number): Promise
     import { buildCorpus } from ${JSON.stringify(join(packageRoot(), "dist", "index.js"))};
     const started = performance.now();
     const { documents, kept } = await buildCorpus({
-      sources: [{ reader: "jsonl", path: ${JSON.stringify(input)} }],
+      sources: [{ reader: "jsonl", path: ${JSON.stringify(input)}, kind: "web" }],
       folder: ${JSON.stringify(join(folder, "corpus"))},
       workers: ${workers},
       settings: { licences: { accept: ["allow", "attribute", "review"] }, deduplication: { minimumSimilarity: null } },

@@ -10,7 +10,7 @@ import type { WorkItem } from "./readers/index.ts";
 import { useTextKernels } from "./text/index.ts";
 
 /** Raised whenever the same documents and settings give other rows. */
-const stageVersion = 5;
+const stageVersion = 6;
 
 const maximumItems = 200;
 const maximumBytes = 2_000_000;

@@ -135,7 +135,7 @@ function processDocument(item: WorkItem, content: DocumentBytes, settings: Parti
   if (text === "") {
     return { ...unread(item, "", { stage: "normalise", rule: "empty", value: 0, expected: "some text" }), id };
   }
-  const measures = measureDocument(text, item.kind, countPii(spans));
+  const measures = measureDocument(text, item.kind, { pii: countPii(spans), settings: settings.filters });
   const scored = scoreDocument(text, item.kind, settings.classifiers);
   const { language, score } = identifyLanguage(text, item.kind);
   const spoken = languageRejection(item.kind, language, score, settings.language);

@@ -2,16 +2,27 @@
 import { TilthError } from "../../foundation/errors.ts";
 import type { DocumentKind, Rejection } from "../document.ts";
 import { countPii, type PiiKind } from "../pii/index.ts";
+import { measureAsDatatrove } from "./datatrove/index.ts";
 import type { Deviation, Filter, Threshold } from "./define.ts";
 import { proseOf } from "./prose.ts";
 import { filters } from "./registry.ts";
 import { Scratch, scan } from "./scan.ts";
-import { type FilterSettings, rulesFor } from "./settings.ts";
+import { countsAsDatatrove, type FilterSettings, filterSettings, rulesFor } from "./settings.ts";
 
 export { type FilterSettings, filterSettings } from "./settings.ts";
 
 const wholeScratch = new Scratch();
 const proseScratch = new Scratch();
+
+/** What a document's values depend on beside its text. */
+export interface MeasureOptions {
+  /** Personal data that was replaced in the text, by kind. */
+  readonly pii?: Readonly<Record<PiiKind, number>>;
+  /** The presets decide whether datatrove's way of counting is asked for. */
+  readonly settings?: FilterSettings;
+}
+
+const defaultSettings = filterSettings.parse({});
 
 /**
  * Every filter's values of a document, by `filter.measure`: the same keys for every document, all finite. The filters
@@ -20,14 +31,15 @@ const proseScratch = new Scratch();
 export function measureDocument(
   text: string,
   kind: DocumentKind,
-  pii: Readonly<Record<PiiKind, number>> = countPii([]),
+  { pii = countPii([]), settings = defaultSettings }: MeasureOptions = {},
 ): Record<string, number> {
   const whole = scan(text, wholeScratch);
   const running = kind === "prose" ? proseOf(text) : text;
   const view = { text, kind, pii, whole, prose: running === text ? whole : scan(running, proseScratch) };
   const measures: Record<string, number> = {};
+  const counted = countsAsDatatrove(kind, settings) ? measureAsDatatrove(text) : {};
   for (const filter of filters as readonly Filter[]) {
-    const values = filter.measure(view);
+    const values = counted[filter.name] ?? filter.measure(view);
     for (const measure in values) measures[`${filter.name}.${measure}`] = values[measure];
   }
   return measures;

@@ -36,6 +36,13 @@ export class HashCounter {
     this.counts[slot] = 1;
     return 1;
   }
+
+  /** How often `hash` has occurred. */
+  count(hash: number): number {
+    let slot = hash & this.mask;
+    while (this.counts[slot] !== 0 && this.keys[slot] !== hash) slot = (slot + 1) & this.mask;
+    return this.counts[slot];
+  }
 }
 
 const largestKept = 1 << 22;

@@ -18,10 +18,9 @@ const threshold = z
   });
 
 const preset = z
-  .enum(["adapted", "published", "none"])
-  .default("adapted")
+  .enum(["adapted", "published", "datatrove", "none"])
   .describe(
-    "adapted: the published thresholds with Tilth's deviations for this kind; published: exactly those of the papers; none: only the thresholds given here",
+    "adapted: the published thresholds with Tilth's deviations for this kind; published: exactly those of the papers; datatrove: those of the papers, with words, lines and sentences counted as datatrove counts them in English, so that its filters decide the same; none: only the thresholds given here",
   );
 
 type Registered = (typeof filters)[number];
@@ -46,23 +45,26 @@ function thresholdsOf(filter: Filter) {
 
 const filterShape = Object.fromEntries(filters.map((filter) => [filter.name, thresholdsOf(filter)])) as FilterShape;
 
-const kindSettings = z.strictObject(
-  { preset, ...filterShape },
-  { error: suggestNames("filter", ["preset", ...Object.keys(filterShape)]) },
-);
+const kindSettings = (preferred: z.infer<typeof preset>) =>
+  z
+    .strictObject(
+      { preset: preset.default(preferred), ...filterShape },
+      { error: suggestNames("filter", ["preset", ...Object.keys(filterShape)]) },
+    )
+    .prefault({});
 
 /**
- * Filters by kind of document. Left out, a kind has its adapted preset. `{ prose: { "gopher-quality": { words:
+ * Filters by kind of document. Left out, pages are judged as datatrove does, other kinds by their adapted preset. `{ prose: { "gopher-quality": { words:
  * { minimum: 100 }, bulletLines: null } } }` replaces one threshold and switches another off.
  */
 export const filterSettings = z.strictObject(
   {
-    web: kindSettings.prefault({}),
-    prose: kindSettings.prefault({}),
-    caption: kindSettings.prefault({}),
-    code: kindSettings.prefault({}),
-    declarations: kindSettings.prefault({}),
-    data: kindSettings.prefault({}),
+    web: kindSettings("datatrove"),
+    prose: kindSettings("adapted"),
+    caption: kindSettings("adapted"),
+    code: kindSettings("adapted"),
+    declarations: kindSettings("adapted"),
+    data: kindSettings("adapted"),
   } satisfies Record<DocumentKind, unknown>,
   { error: suggestNames("kind of document", documentKinds) },
 );
@@ -77,6 +79,11 @@ export interface Rule {
 }
 
 const resolved = new WeakMap<FilterSettings, Partial<Record<DocumentKind, readonly Rule[]>>>();
+
+/** Whether the kind's values are those that datatrove counts. */
+export function countsAsDatatrove(kind: DocumentKind, settings: FilterSettings): boolean {
+  return settings[kind].preset === "datatrove";
+}
 
 /** The rules for a kind of document, after preset and single settings; worked out once for each settings object. */
 export function rulesFor(kind: DocumentKind, settings: FilterSettings): readonly Rule[] {

@@ -1,7 +1,7 @@
 /** Writing documents.parquet: rows stream through a DuckDB file, so that no corpus has to fit into memory. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { DuckDBDataChunkWriter, DuckDBInstance } from "@duckdb/node-api";
+import { DuckDBDataChunk, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
 import type { DocumentRow } from "../document.ts";
 import { columns, rowValues } from "./columns.ts";
 import { documentsName } from "./manifest.ts";
@@ -32,19 +32,25 @@ export async function writeDocuments(
       const table = `CREATE TABLE building.documents (${columns.map(([name, type]) => `${name} ${type}`).join(", ")})`;
       await connection.run(table);
       const appender = await connection.createAppender("documents", "main", "building");
-      const writer = DuckDBDataChunkWriter.forAppender(appender);
+      // One chunk for all rows: the texts of a chunk are freed when it is reset, or whenever the collector finds it.
+      const chunk = DuckDBDataChunk.create(columns.map((_, column) => appender.columnType(column)));
+      let waiting: DuckDBValue[][] = [];
       let buffered = 0;
-      for await (const row of rows) {
-        writer.appendRow(rowValues(row));
-        buffered += row.bytes;
-        if (buffered < bufferedBytes) continue;
-        writer.flush();
+      const flush = () => {
+        chunk.reset();
+        chunk.setRows(waiting);
+        appender.appendDataChunk(chunk);
         appender.flushSync();
+        waiting = [];
         buffered = 0;
-        // Chunks are freed by finalizers, which run between turns of the event loop alone.
-        await new Promise((resolve) => setImmediate(resolve));
+      };
+      for await (const row of rows) {
+        waiting.push(rowValues(row));
+        buffered += row.bytes;
+        if (buffered >= bufferedBytes || waiting.length === rowGroupRows) flush();
       }
-      writer.flush();
+      if (waiting.length > 0) flush();
+      chunk.reset();
       appender.closeSync();
       const target = sqlString(join(folder, documentsName));
       await connection.run(

@@ -250,7 +250,10 @@ export function bertCanonicalName(name: string, { names }: BertVariant): string 
 }
 
 /** What planning needs; the embedding counts once among the matrices, as the head. */
-export function bertDimensions(one: BertConfiguration, specifications: readonly ParameterSpecification[]) {
+export function bertDimensions(
+  one: Pick<BertConfiguration, "vocabularySize" | "width" | "layers" | "context">,
+  specifications: readonly ParameterSpecification[],
+) {
   const count = (some: readonly ParameterSpecification[]) =>
     some.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const { vocabularySize, width, layers, context } = one;

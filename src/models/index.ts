@@ -7,6 +7,7 @@ import type { ImageTextArchitecture } from "./image-text.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import type { Architecture, ModelFamily, StoredArchitecture } from "./model.ts";
+import { modernBert } from "./modernbert.ts";
 import { qwen2, qwen3 } from "./qwen.ts";
 import { roberta } from "./roberta.ts";
 import { siglip } from "./siglip.ts";
@@ -20,6 +21,7 @@ const architectures: Readonly<Record<string, Architecture<unknown>>> = {
   mistral: mistral as Architecture<unknown>,
   bert: bert as Architecture<unknown>,
   roberta: roberta as Architecture<unknown>,
+  modernbert: modernBert as Architecture<unknown>,
 };
 
 /** The names that a configuration's `model.architecture` takes. */
@@ -98,8 +100,9 @@ export { type ImageTextPreset, imageTextPreset, imageTextPresets } from "./image
 export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 export { type LlamaConfiguration, llama, llamaConfiguration, ropeFrequencies } from "./llama.ts";
 export * from "./model.ts";
+export { modernBertConfiguration } from "./modernbert.ts";
 export { fromOpenClip, openClipWeights } from "./open-clip.ts";
 export { robertaConfiguration } from "./roberta.ts";
 export { type SiglipConfiguration, siglip, siglipConfiguration } from "./siglip.ts";
 export { type VitConfiguration, VitModel, vit, vitConfiguration } from "./vit.ts";
-export { type BertConfiguration, bert, gpt2, mistral, qwen2, qwen3, roberta };
+export { type BertConfiguration, bert, gpt2, mistral, modernBert, qwen2, qwen3, roberta };

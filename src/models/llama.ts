@@ -33,6 +33,7 @@ import {
   type WeightMapping,
   wantedRows,
 } from "./model.ts";
+import { ropeAngles, rotaryFrequencies } from "./rope-angles.ts";
 
 const positiveInteger = z.number().int().positive();
 
@@ -179,7 +180,7 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     const { context, headSize } = configuration;
     this.ropeStorage = engine.backend.allocate(context * headSize * 4);
     this.ropeTable = tensorOver(this.ropeStorage, [context, headSize]);
-    engine.backend.write(this.ropeTable, ropeAngles(configuration));
+    engine.backend.write(this.ropeTable, ropeAngles(ropeFrequencies(configuration), context));
   }
 
   forward(engine: Engine, batch: TokenBatch): HiddenStates {
@@ -297,31 +298,10 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
   }
 }
 
-/**
- * The headSize/2 frequencies f = θ^(−2i/headSize), scaled if asked. They are f32, as the reference implementation has
- * them: angles at far positions depend on it.
- */
+/** The frequencies of rotation, scaled if asked. */
 export function ropeFrequencies({ headSize, ropeTheta, ropeScaling }: LlamaConfiguration): Float32Array {
-  return Float32Array.from({ length: headSize / 2 }, (_, i) => {
-    const frequency = Math.fround(1 / ropeTheta ** ((2 * i) / headSize));
-    return ropeScaling === undefined ? frequency : stretched(frequency, ropeScaling);
-  });
-}
-
-/** Row p: cos of p·f for each of the frequencies f, then the sines. */
-function ropeAngles(configuration: LlamaConfiguration): Float32Array {
-  const { context: positions, headSize } = configuration;
-  const half = headSize / 2;
-  const table = new Float32Array(positions * headSize);
-  const frequencies = ropeFrequencies(configuration);
-  for (let position = 0; position < positions; position++) {
-    for (let i = 0; i < half; i++) {
-      const angle = Math.fround(position * frequencies[i]);
-      table[position * headSize + i] = Math.cos(angle);
-      table[position * headSize + half + i] = Math.sin(angle);
-    }
-  }
-  return table;
+  const plain = rotaryFrequencies(ropeTheta, headSize);
+  return ropeScaling === undefined ? plain : plain.map((frequency) => stretched(frequency, ropeScaling));
 }
 
 /** Llama 3's rule: waves longer than the original context turn slower by the factor, short ones as before, between: mixed. */

@@ -5,6 +5,7 @@ attention and one thread. Other versions give other bits, within the tolerances 
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -71,6 +72,21 @@ MODELS = {
         transformers.RobertaForMaskedLM,
         transformers.RobertaConfig(**ENCODER, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1),
     ),
+    "modernbert": (
+        transformers.ModernBertForMaskedLM,
+        transformers.ModernBertConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=16,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            intermediate_size=24,
+            max_position_embeddings=20,
+            hidden_activation="silu",
+            local_attention=6,
+            global_attn_every_n_layers=2,
+            pad_token_id=1,
+        ),
+    ),
 }
 
 
@@ -92,7 +108,7 @@ def generate(name: str) -> None:
         lengths = [LENGTH, LENGTH - 4]
         inputs["attention_mask"] = (torch.arange(LENGTH)[None] < torch.tensor(lengths)[:, None]).long()
         tokens[1, lengths[1]:] = 1
-        if "roberta" not in name:
+        if name.startswith("bert"):
             inputs["token_type_ids"] = types
     targets = torch.full_like(tokens, IGNORED)
     chosen = torch.rand(targets.shape) < (0.4 if is_encoder else 0.85)
@@ -156,5 +172,5 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    for each in MODELS:
+    for each in sys.argv[1:] or MODELS:
         generate(each)

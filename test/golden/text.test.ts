@@ -22,7 +22,7 @@ interface Golden {
   readonly steps: { readonly loss: number; readonly gradientNorm: number }[];
 }
 
-const names = ["gpt2", "llama3", "qwen2", "qwen3", "mistral", "bert", "bert-pre-training", "roberta"];
+const names = ["gpt2", "llama3", "qwen2", "qwen3", "mistral", "bert", "bert-pre-training", "roberta", "modernbert"];
 
 describe.each(["reference", ...supportedLevels()])("on %s", (level) => {
   describe.each(names)("transformers' small %s", (name) => {

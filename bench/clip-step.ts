@@ -1,11 +1,11 @@
 /** One contrastive step on random pictures and texts of full length, beside open_clip's. */
 import { createBackend } from "../src/engine/index.ts";
 import { Random } from "../src/foundation/index.ts";
-import { clip, clipConfiguration, imageTextPreset } from "../src/models/index.ts";
+import { clip, clipConfiguration, modelPreset } from "../src/models/index.ts";
 import { ContrastiveTrainer, contrastiveConfiguration } from "../src/training/index.ts";
 import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
 import type { BenchmarkOptions } from "./main.ts";
-import { startPeer } from "./peer.ts";
+import { timed, torchSettings } from "./step.ts";
 
 /** Pairs of a step: small enough for the memory of two cores. */
 const pairsOf: Readonly<Record<string, number>> = { "clip-tiny": 256, "clip-vit-b-32": 16, "clip-vit-b-16": 4 };
@@ -14,7 +14,7 @@ export async function clipStep(options: BenchmarkOptions): Promise<BenchmarkLine
   const name = options.preset ?? "clip-vit-b-32";
   const vocabularySize = name === "clip-tiny" ? 2048 : 49_408;
   const configuration = clipConfiguration.parse({
-    ...imageTextPreset(name).configuration,
+    ...modelPreset(name).configuration,
     ...{ vocabularySize, endOfText: vocabularySize - 1 },
   });
   const pairs = pairsOf[name] ?? 8;
@@ -31,20 +31,8 @@ export async function clipStep(options: BenchmarkOptions): Promise<BenchmarkLine
   const batch = { pairs, pixels, imageSize: vision.imageSize, texts: { sequences: pairs, length: context, tokens } };
   await trainer.takeStepOn(batch);
   await trainer.takeStepOn(batch);
-  const step = async () => {
-    const started = performance.now();
-    await trainer.takeStepOn(batch);
-    return (performance.now() - started) / 1000;
-  };
-  // What a user of open_clip may choose: precision no higher than ours, compiled or not.
-  const precisions = backend.precision === "bf16" ? (["bf16", "f32"] as const) : (["f32"] as const);
-  const settings = precisions.flatMap((precision) =>
-    [false, true].map((compiled) => ({
-      setting: `${compiled ? "torch.compile" : "eager"}, ${precision === "bf16" ? "bf16 autocast" : "f32"}`,
-      start: () =>
-        startPeer("clip_step.py", { ...configuration, pairs, threads: backend.threads, precision, compile: compiled }),
-    })),
-  );
+  const step = timed(() => trainer.takeStepOn(batch));
+  const settings = torchSettings("clip_step.py", { ...configuration, pairs }, backend);
   const comparison = await compare(step, options.peer ? settings : [], options.repetitions, options.warn);
   const { median } = comparison.tilth;
   const { parameters, trainingFlopsPerPair } = clip.dimensions(configuration);

@@ -1,6 +1,7 @@
 /** `npm run bench -- <name> [options]`: Tilth beside its peer; one line for people, or one JSON line. */
 import { parseArgs } from "node:util";
 import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/index.ts";
+import { bertStep } from "./bert-step.ts";
 import { clipStep } from "./clip-step.ts";
 import type { BenchmarkLine } from "./compare.ts";
 import { curate } from "./curate.ts";
@@ -27,6 +28,7 @@ export interface BenchmarkOptions {
 /** One file each, one line here. */
 const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkLine>>> = {
   "train-step": trainStep,
+  "bert-step": bertStep,
   "clip-step": clipStep,
   tokenizer: tokenizerBenchmark,
   curate,

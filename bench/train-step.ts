@@ -5,7 +5,7 @@ import { llama, llamaConfiguration } from "../src/models/index.ts";
 import { Trainer, trainingConfiguration } from "../src/training/index.ts";
 import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
 import type { BenchmarkOptions } from "./main.ts";
-import { startPeer } from "./peer.ts";
+import { timed, torchSettings } from "./step.ts";
 
 /** Llama sizes by name; lengths in tokens. */
 const presets = {
@@ -39,29 +39,13 @@ export async function trainStep(options: BenchmarkOptions): Promise<BenchmarkLin
   await trainer.takeStepOn([batch]);
   const kernelsBefore = backend.kernelSeconds();
   let total = 0;
+  const timedStep = timed(() => trainer.takeStepOn([batch]));
   const step = async () => {
-    const started = performance.now();
-    await trainer.takeStepOn([batch]);
-    const seconds = (performance.now() - started) / 1000;
+    const seconds = await timedStep();
     total += seconds;
     return seconds;
   };
-  // What a user of PyTorch may choose: precision no higher than ours, compiled or not.
-  const precisions = backend.precision === "bf16" ? (["bf16", "f32"] as const) : (["f32"] as const);
-  const settings = precisions.flatMap((precision) =>
-    [false, true].map((compiled) => ({
-      setting: `${compiled ? "torch.compile" : "eager"}, ${precision === "bf16" ? "bf16 autocast" : "f32"}`,
-      start: () =>
-        startPeer("train_step.py", {
-          ...configuration,
-          length,
-          sequences,
-          threads: backend.threads,
-          precision,
-          compile: compiled,
-        }),
-    })),
-  );
+  const settings = torchSettings("train_step.py", { ...configuration, length, sequences }, backend);
   const comparison = await compare(step, options.peer ? settings : [], options.repetitions, options.warn);
   const { median } = comparison.tilth;
   const line = lineOf(

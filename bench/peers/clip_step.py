@@ -1,21 +1,15 @@
 """open_clip's side of `npm run bench -- clip-step --peer`: a training step of a CLIP, timed on request.
 
-Protocol as train_step.py's. Pinned: open_clip_torch 3.3, torch 2.9 or later.
+Protocol: step_protocol.py. Pinned: open_clip_torch 3.3, torch 2.9 or later.
 """
-
-import json
-import resource
-import sys
-import time
 
 import open_clip
 import torch
 
+from step_protocol import serve, training_step
 
-def main():
-    one = json.loads(sys.stdin.readline())
-    torch.set_num_threads(one["threads"])
-    torch.manual_seed(1)
+
+def build(one):
     vision, text = one["vision"], one["text"]
     model = open_clip.CLIP(
         embed_dim=one["embeddingWidth"],
@@ -36,33 +30,19 @@ def main():
         },
     )
     loss = open_clip.ClipLoss()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    forward = torch.compile(model) if one["compile"] else model
     pixels = torch.randn(one["pairs"], 3, vision["imageSize"], vision["imageSize"])
     tokens = torch.randint(1, one["vocabularySize"] - 1, (one["pairs"], one["context"]))
     tokens[:, -1] = one["vocabularySize"] - 1
 
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=one["precision"] == "bf16"):
-            images, texts, scale = forward(pixels, tokens)[:3]
-            value = loss(images, texts, scale)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+    def loss_of(forward):
+        images, texts, scale = forward(pixels, tokens)[:3]
+        return loss(images, texts, scale)
+
+    def clamp():
         with torch.no_grad():
             model.logit_scale.clamp_(0, 4.6052)
 
-    for _ in range(2):
-        step()
-    print(json.dumps({"ready": True, "version": f"open_clip {open_clip.__version__}, torch {torch.__version__}"}), flush=True)
-    for line in sys.stdin:
-        if line.strip() == "end":
-            break
-        started = time.perf_counter()
-        step()
-        print(json.dumps({"seconds": time.perf_counter() - started}), flush=True)
-    print(json.dumps({"peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
+    return training_step(one, model, loss_of, after=clamp)
 
 
-main()
+serve(build, f"open_clip {open_clip.__version__}, ")

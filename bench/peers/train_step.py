@@ -1,18 +1,13 @@
 """PyTorch's side of `npm run bench -- train-step --peer`: a Llama's training step, timed on request.
 
-Reads one JSON line of sizes and settings on stdin, prints {"ready": ...} once the step is warm, then answers every line
-"step" with the seconds of one step and "end" with the peak memory. Pinned: torch 2.9 or later (torch.optim fused AdamW and
-scaled_dot_product_attention on the CPU).
+Protocol: step_protocol.py. Pinned: torch 2.9 or later (torch.optim fused AdamW and scaled_dot_product_attention on the CPU).
 """
-
-import json
-import resource
-import sys
-import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from step_protocol import serve, training_step
 
 
 class Block(nn.Module):
@@ -66,36 +61,11 @@ class Llama(nn.Module):
         return F.cross_entropy(logits.view(-1, logits.shape[-1]).float(), targets.view(-1))
 
 
-def main():
-    one = json.loads(sys.stdin.readline())
-    torch.set_num_threads(one["threads"])
-    torch.set_float32_matmul_precision(one.get("float32Precision", "highest"))
-    torch.manual_seed(1)
-    model = Llama(one)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    forward = torch.compile(model) if one["compile"] else model
+def build(one):
     shape = (one["sequences"], one["length"])
     tokens = torch.randint(one["vocabularySize"], shape)
     targets = torch.randint(one["vocabularySize"], shape)
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=one["precision"] == "bf16"):
-            loss = forward(tokens, targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    for _ in range(3):
-        step()
-    print(json.dumps({"ready": True, "version": f"torch {torch.__version__}"}), flush=True)
-    for line in sys.stdin:
-        if line.strip() == "end":
-            break
-        started = time.perf_counter()
-        step()
-        print(json.dumps({"seconds": time.perf_counter() - started}), flush=True)
-    print(json.dumps({"peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
+    return training_step(one, Llama(one), lambda forward: forward(tokens, targets))
 
 
-main()
+serve(build, "")

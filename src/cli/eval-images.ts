@@ -1,5 +1,5 @@
 /** `tilth eval --images`: what a model with two towers finds among pictures and their captions. */
-import { evaluatePairsJob, runJob } from "../jobs/index.ts";
+import { evaluatePairsJob, readPairsFile, runJob } from "../jobs/index.ts";
 import type { CommandInput } from "./command.ts";
 import { interruptSignal, say } from "./terminal.ts";
 
@@ -8,11 +8,13 @@ const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
 /** Prints recall@k both ways and zero-shot accuracy, or one JSON object with --json. */
 export async function evaluateImages(checkpoint: string, input: CommandInput): Promise<void> {
   const templates = input.list("prompt");
+  const run = input.text("held-out");
   const result = await runJob(
     evaluatePairsJob,
     {
       checkpoint,
       images: { path: input.text("images")! },
+      ...(run === undefined ? {} : { names: readPairsFile(run).test }),
       ...(templates.length > 0 ? { templates } : {}),
       device: { backend: input.text("backend") ?? "auto" },
     },

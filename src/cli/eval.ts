@@ -17,6 +17,7 @@ export const evaluate: Command = {
       describe: "pictures with captions: retrieval both ways, and zero-shot classification where classes are named",
       placeholder: "folder",
     },
+    "held-out": { describe: "the run whose test pairs alone are evaluated on", placeholder: "run folder" },
     prompt: { describe: "a sentence for classes, with {class}; may be repeated", placeholder: "text", multiple: true },
     ...taskOptions,
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },

@@ -1,8 +1,8 @@
 /** `tilth quickstart --objective contrastive`: CLIP on a set of pictures with captions, and what it can do afterwards. */
 import { join, resolve } from "node:path";
+import { parsePairsRunConfiguration, runPresets, withPreset } from "../config/index.ts";
 import { packageRoot } from "../foundation/index.ts";
 import { evaluatePairsJob, measurePairsJob, readPairsFile, runJob, trainPairsRun } from "../jobs/index.ts";
-import { imageTextPreset } from "../models/index.ts";
 import type { CommandInput } from "./command.ts";
 import { formatCount, formatSeconds, interruptSignal, say } from "./terminal.ts";
 import { watchTraining } from "./training-progress.ts";
@@ -28,51 +28,50 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
     threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
     precision: input.choice("precision", ["auto", "f32", "bf16"]),
   };
-  const { architecture, configuration } = imageTextPreset("clip-tiny");
-  const model = { architecture, configuration };
-  const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 2048;
+  const preset = "clip-tiny";
+  const vocabularySize =
+    input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ??
+    runPresets[preset].tokenizer.vocabularySize;
   const signal = interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving");
   say(`Tilth quickstart, contrastive: about ${formatSeconds(seconds)} of training. Run folder: ${runFolder}`);
 
   say("1. Machine");
-  const recipe = {
-    batchPairs: 256,
-    microBatchPairs: 256,
-    learningRate: 1e-3,
-    optimizer: { kind: "adamw", weightDecay: 0.2, beta2: 0.98 },
-    // A third of a picture shows little of it; mirrored pictures keep their captions, but for writing and arrows.
-    augmentation: { cropShare: [0.4, 1], cropRatio: [0.8, 1.25], flip: 0.5 },
-    seed,
-  };
+  const planned = (steps: number, more: object = {}) =>
+    parsePairsRunConfiguration(
+      withPreset({
+        ...{ preset, runFolder, images, device: asked, tokenizer: { vocabularySize } },
+        training: { seed, steps, ...more },
+      }),
+      "the quickstart",
+    );
+  const { model, training } = planned(200);
+  const { architecture, ...configuration } = model;
   const machine = await runJob(
     measurePairsJob,
     {
-      ...{ device: asked, model, vocabularySize, textLength: 12, seconds: Math.min(4, seconds / 10) },
-      training: { ...recipe, steps: 100 },
+      ...{ device: asked, model: { architecture, configuration }, training, vocabularySize, textLength: 12 },
+      seconds: Math.min(4, seconds / 10),
     },
     { onEvent: ({ warning }) => say(`tilth: ${warning}`) },
   );
   const device = { ...asked, backend: machine.backend, precision: machine.precision };
   // Below some 150 steps little is learned: a slow or busy machine takes longer than asked.
   const fewestSteps = Math.max(10, Math.min(150, Math.round((75 * seconds) / 60)));
-  const steps = Math.max(fewestSteps, Math.round((machine.pairsPerSecond * seconds) / recipe.batchPairs));
+  const steps = Math.max(fewestSteps, Math.round((machine.pairsPerSecond * seconds) / training.batchPairs));
   say(
-    `   ${machine.description}: ${formatCount(machine.pairsPerSecond)} pairs/s, so ${steps} steps of ${recipe.batchPairs} pairs`,
+    `   ${machine.description}: ${formatCount(machine.pairsPerSecond)} pairs/s, so ${steps} steps of ${training.batchPairs} pairs`,
   );
 
   say(`2. Pictures, captions, training: ${images.path}`);
   const watch = watchTraining(steps, false);
+  const run = planned(steps, {
+    schedule: { warmupSteps: Math.min(20, steps >> 2) },
+    validateEvery: Math.max(20, Math.ceil(steps / 6)),
+    checkpointEvery: Math.max(50, Math.ceil(steps / 3)),
+  });
   const trained = await trainPairsRun(
-    {
-      ...{ runFolder, images, vocabularySize, validationShare: 0.15, device, model, peakFlops: machine.peakFlops },
-      training: {
-        ...recipe,
-        steps,
-        schedule: { kind: "cosine", warmupSteps: Math.min(20, steps >> 2), finalShare: 0.02 },
-        validateEvery: Math.max(20, Math.ceil(steps / 6)),
-        checkpointEvery: Math.max(50, Math.ceil(steps / 3)),
-      },
-    },
+    { ...run, device },
+    { replace: true, peakFlops: machine.peakFlops },
     { onEvent: watch.listen, signal },
   );
   const figures = watch.figures();
@@ -82,7 +81,7 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
     evaluatePairsJob,
     {
       checkpoint: trained.checkpoint,
-      ...{ images, names: readPairsFile(runFolder).validation },
+      ...{ images, names: readPairsFile(runFolder).test },
       // The checkpoint is f32: it is scored as others will load it.
       device: { ...device, precision: "f32" as const },
       ...(own === undefined ? { templates: exampleTemplates } : {}),

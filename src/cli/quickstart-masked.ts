@@ -96,14 +96,17 @@ export async function runMaskedQuickstart(input: CommandInput): Promise<void> {
       training: { ...training, steps: 100 },
     },
   });
-  const steps = Math.max(20, Math.floor((seconds * (tokensPerSecond ?? 0)) / (32 * sequenceLength)));
+  // Below some 600 steps little is learned: a slow or busy machine takes longer than asked.
+  const fewestSteps = Math.max(20, Math.min(600, Math.round((300 * seconds) / 60)));
+  const affordable = Math.floor((seconds * (tokensPerSecond ?? 0)) / (32 * sequenceLength));
+  const steps = machine.backend === "reference" ? Math.max(20, affordable) : Math.max(fewestSteps, affordable);
   say(`   ${machine.description}, peak ${formatFlops(machine.peakFlops)}`);
   say(
     `   ModernBERT with ${formatCount(parameters)} parameters; ${formatCount(tokensPerSecond ?? 0)} tokens/s, so ${steps} steps`,
   );
 
   say("4. Training");
-  const warmupSteps = Math.min(100, Math.floor(steps / 10));
+  const warmupSteps = Math.min(60, Math.floor(steps / 10));
   const run = parseRunConfiguration(
     {
       ...settings,

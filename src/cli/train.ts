@@ -1,6 +1,12 @@
 import { resolve } from "node:path";
 import { launchedPlace } from "../cluster/index.ts";
-import { findConfiguration, loadRunConfiguration, type RunConfiguration } from "../config/index.ts";
+import {
+  findConfiguration,
+  isPairsRun,
+  loadRun,
+  type PairsRunConfiguration,
+  type RunConfiguration,
+} from "../config/index.ts";
 import { UsageError } from "../foundation/index.ts";
 import {
   buildRunCorpus,
@@ -9,6 +15,7 @@ import {
   requireNoCheckpoints,
   resumeRun,
   tokenizeRun,
+  trainPairsRun,
   trainRun,
 } from "../jobs/index.ts";
 import type { Command, CommandInput } from "./command.ts";
@@ -62,12 +69,12 @@ export const train: Command = {
 };
 
 /** The configuration that the command line names, checked. */
-async function configurationOf(input: CommandInput): Promise<RunConfiguration> {
+async function configurationOf(input: CommandInput): Promise<RunConfiguration | PairsRunConfiguration> {
   const [file = findConfiguration(process.cwd()), ...more] = input.positionals;
   if (more.length > 0) throw new UsageError(`one configuration file is expected, got ${more.length + 1}`);
   const base = input.text("continue-from");
   const overrides = base === undefined ? [] : [`continueFrom=${resolve(base)}`];
-  const loaded = await loadRunConfiguration(file, [...input.list("set"), ...overrides]);
+  const loaded = await loadRun(file, [...input.list("set"), ...overrides]);
   const run = input.text("run");
   return run === undefined ? loaded : { ...loaded, runFolder: resolve(run) };
 }
@@ -95,6 +102,9 @@ async function prepareData(configuration: RunConfiguration, replace: boolean, si
 /** As a new run up to its first step. Returns the run's folder, which `train --resume` then starts from. */
 export async function prepareNew(input: CommandInput): Promise<string> {
   const configuration = await configurationOf(input);
+  if (isPairsRun(configuration)) {
+    throw new UsageError("the objective contrastive trains in one process", { remedy: "Start it with: tilth train" });
+  }
   const replace = input.flag("replace");
   await prepareRun(configuration, await prepareData(configuration, replace, interruptSignal("stopping")), { replace });
   return configuration.runFolder;
@@ -108,6 +118,7 @@ async function trainNew(input: CommandInput): Promise<void> {
   }
   const signal = interruptSignal(stopping);
   const replace = input.flag("replace");
+  if (isPairsRun(configuration)) return trainPairs(configuration, replace, input.flag("json"), signal);
   const data = await prepareData(configuration, replace, signal);
   const watch = watchTraining(configuration.training.steps, input.flag("json"));
   const { steps, checkpoint, parameters } = await trainRun(
@@ -120,6 +131,18 @@ async function trainNew(input: CommandInput): Promise<void> {
     [
       `The run is complete after ${steps} steps: a model of ${formatCount(parameters)} parameters in ${checkpoint}`,
       `Next: tilth eval ${checkpoint} --corpus ${configuration.runFolder}/corpus`,
+    ].join("\n"),
+  );
+}
+
+async function trainPairs(run: PairsRunConfiguration, replace: boolean, json: boolean, signal: AbortSignal) {
+  const watch = watchTraining(run.training.steps, json);
+  const trained = await trainPairsRun(run, { replace }, { onEvent: watch.listen, signal });
+  const { data, steps, parameters, checkpoint } = trained;
+  say(
+    [
+      `The run is complete after ${steps} steps on ${data.train} pairs: a model of ${formatCount(parameters)} parameters in ${checkpoint}`,
+      `Next: tilth eval ${checkpoint} --images ${run.images.path} --held-out ${run.runFolder}`,
     ].join("\n"),
   );
 }

@@ -1,12 +1,22 @@
 /** The configuration of a run: its shape, its file, its template. */
-export { findConfiguration, loadRunConfiguration } from "./load.ts";
+export { findConfiguration, loadRun, loadRunConfiguration } from "./load.ts";
+export {
+  type PairsRunConfiguration,
+  type PairsRunConfigurationInput,
+  pairsRunConfiguration,
+  parsePairsRunConfiguration,
+} from "./pairs-run-configuration.ts";
+export { type RunPreset, runPresets, withPreset } from "./presets.ts";
 export {
   defineRun,
+  isPairsRun,
   modelOf,
   objectiveOf,
+  parseRun,
   parseRunConfiguration,
   type RunConfiguration,
   type RunConfigurationInput,
   runConfiguration,
+  type WrittenRun,
 } from "./run-configuration.ts";
 export { type TemplateOptions, templateNames, templateOf } from "./template.ts";

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { messageOf, packageRoot, UsageError } from "../foundation/index.ts";
-import { parseRunConfiguration, type RunConfiguration } from "./run-configuration.ts";
+import type { PairsRunConfiguration } from "./pairs-run-configuration.ts";
+import { isPairsRun, parseRun, type RunConfiguration } from "./run-configuration.ts";
 
 const names = ["ts", "mts", "js", "mjs", "yaml", "yml", "json"].map((extension) => `tilth.config.${extension}`);
 
@@ -21,7 +22,10 @@ export function findConfiguration(folder: string): string {
  * before it is checked. Relative paths in it start at the file's folder. Throws UsageError for a file that is missing or
  * cannot be read, for an unknown key and for a value that is not valid.
  */
-export async function loadRunConfiguration(path: string, overrides: readonly string[] = []): Promise<RunConfiguration> {
+export async function loadRun(
+  path: string,
+  overrides: readonly string[] = [],
+): Promise<RunConfiguration | PairsRunConfiguration> {
   const file = resolve(path);
   if (!existsSync(file)) throw new UsageError(`${path}: there is no such configuration file`);
   const raw = await readConfiguration(file);
@@ -31,11 +35,16 @@ export async function loadRunConfiguration(path: string, overrides: readonly str
     });
   }
   const value = overrides.reduce(withOverride, structuredClone(raw) as Record<string, unknown>);
-  const configuration = parseRunConfiguration(value, basename(path));
+  const configuration = parseRun(value, basename(path));
   const base = dirname(file);
+  const runFolder = resolve(base, configuration.runFolder);
+  if (isPairsRun(configuration)) {
+    const { images } = configuration;
+    return { ...configuration, runFolder, images: { ...images, path: resolve(base, images.path) } };
+  }
   return {
     ...configuration,
-    runFolder: resolve(base, configuration.runFolder),
+    runFolder,
     ...(configuration.continueFrom && { continueFrom: resolve(base, configuration.continueFrom) }),
     corpus: {
       ...configuration.corpus,
@@ -44,6 +53,15 @@ export async function loadRunConfiguration(path: string, overrides: readonly str
       against: configuration.corpus.against.map((folder) => resolve(base, folder)),
     },
   };
+}
+
+/** As `loadRun`, for a run over text. Throws UsageError for another one. */
+export async function loadRunConfiguration(path: string, overrides: readonly string[] = []): Promise<RunConfiguration> {
+  const run = await loadRun(path, overrides);
+  if (!isPairsRun(run)) return run;
+  throw new UsageError(`${path} is a run over pictures with captions (objective contrastive)`, {
+    remedy: "Here a run over text is needed. Contrastive runs are trained with: tilth train",
+  });
 }
 
 async function readConfiguration(file: string): Promise<unknown> {

@@ -5,18 +5,15 @@ import { parseSettings, settingsObject, UsageError } from "../foundation/index.t
 import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
 import { readModelConfiguration, trainingConfiguration } from "../training/index.ts";
+import { deviceConfiguration } from "./device.ts";
+import {
+  type PairsRunConfiguration,
+  type PairsRunConfigurationInput,
+  parsePairsRunConfiguration,
+} from "./pairs-run-configuration.ts";
+import { withPreset } from "./presets.ts";
 
 const positiveInteger = z.int().positive();
-
-/** Where a run computes. */
-const deviceConfiguration = settingsObject("device", {
-  backend: z.string().default("auto").describe("reference, cpu, or auto: cpu where it can run"),
-  threads: z.int().min(1).max(256).optional().describe("all processors if left out"),
-  precision: z
-    .enum(["auto", "f32", "bf16"])
-    .default("auto")
-    .describe("of matrix products; auto: bf16 where the processor multiplies in it"),
-});
 
 const tokenizerConfiguration = settingsObject("tokenizer", {
   vocabularySize: z.int().min(257).max(1_000_000).default(8192),
@@ -59,12 +56,37 @@ export const runConfiguration = settingsObject("run", {
 export type RunConfiguration = z.output<typeof runConfiguration>;
 export type RunConfigurationInput = z.input<typeof runConfiguration>;
 
+/** A run as it is written: with a preset, what that sets may be left out. */
+export type WrittenRun = Written<RunConfigurationInput> | Written<PairsRunConfigurationInput>;
+
+type Written<Input extends { training: unknown; model?: unknown; objective?: unknown }> =
+  | Input
+  | (Omit<Input, "training" | "model" | "objective"> & {
+      readonly preset: string;
+      readonly training?: Partial<Input["training"] & object>;
+      readonly model?: Partial<Input["model"] & object>;
+      readonly objective?: Partial<Input["objective"] & object>;
+    });
+
 /** The identity, for the editor's completion and checks: `export default defineRun({ … })` in `tilth.config.ts`. */
-export function defineRun(configuration: RunConfigurationInput): RunConfigurationInput {
+export function defineRun<Run extends WrittenRun>(configuration: Run): Run {
   return configuration;
 }
 
-/** The run with all defaults. Throws UsageError that names every setting that is wrong or unknown. */
+/** A run of any objective, with all defaults and those of its preset. Throws as the two that it chooses from. */
+export function parseRun(value: unknown, from: string): RunConfiguration | PairsRunConfiguration {
+  const whole = withPreset(value);
+  const { objective } = z.looseObject({ objective: z.unknown() }).catch({ objective: undefined }).parse(whole);
+  const { kind } = z.looseObject({ kind: z.unknown() }).catch({ kind: undefined }).parse(objective);
+  return kind === "contrastive" ? parsePairsRunConfiguration(whole, from) : parseRunConfiguration(whole, from);
+}
+
+/** Whether a run is over pictures with captions. */
+export function isPairsRun(run: RunConfiguration | PairsRunConfiguration): run is PairsRunConfiguration {
+  return "images" in run;
+}
+
+/** A run over text with all defaults. Throws UsageError that names every setting that is wrong or unknown. */
 export function parseRunConfiguration(value: unknown, from: string): RunConfiguration {
   const configuration = parseSettings(runConfiguration, value, `the settings of ${from}`);
   // The model is complete only once the vocabulary is known; a mistake in it must show before the corpus is built.

@@ -1,4 +1,6 @@
 /** The commented configuration that `tilth init` writes. */
+import { UsageError } from "../foundation/index.ts";
+import { runPresets } from "./presets.ts";
 
 /** What the template is for. */
 export interface TemplateOptions {
@@ -7,46 +9,49 @@ export interface TemplateOptions {
   /** Folder of the user's text; for `packages`, the node_modules to read. */
   readonly corpus: string;
   readonly runFolder: string;
+  /** A name of `runPresets`, whose settings the file then leaves out. */
+  readonly preset?: string;
 }
 
 interface Template {
   readonly describe: string;
   readonly source: (corpus: string) => string;
   readonly licences: string;
-  readonly model: string;
 }
 
 const ownText = (corpus: string) => `{ reader: "folder", path: ${JSON.stringify(corpus)} }`;
 const ownLicences = `// Your own text needs no licence file: what would be held for review trains too.
       licences: { accept: ["allow", "attribute", "review"] },`;
-const smallModel = `layers: 6,
-    width: 256,
-    attentionHeads: 8,`;
 
 const templates: Readonly<Record<string, Template>> = {
   text: {
     describe: "a folder of text, Markdown or code",
     source: ownText,
     licences: ownLicences,
-    model: smallModel,
   },
   packages: {
     describe: "installed npm packages, by their licences",
     source: (corpus) => `{ reader: "npm", path: ${JSON.stringify(corpus)} }`,
     licences: `// Packages train where their SPDX licence allows it; \`tilth data report\` shows the shares.
       licences: { accept: ["allow", "attribute"] },`,
-    model: smallModel,
   },
 };
 
-/** What `tilth init --template` takes, with what each is for. */
-export const templateNames: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(templates).map(([name, { describe }]) => [name, describe]),
-);
+const images = "images";
 
-/** The text of `tilth.config.ts`. */
-export function templateOf({ template, corpus, runFolder }: TemplateOptions): string {
-  const { source, licences, model } = templates[template];
+/** What `tilth init --template` takes, with what each is for. */
+export const templateNames: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(templates).map(([name, { describe }]) => [name, describe])),
+  [images]: "pictures with captions",
+};
+
+/** The text of `tilth.config.ts`. Throws UsageError where preset and template do not go together. */
+export function templateOf(options: TemplateOptions): string {
+  if (options.template === images || options.preset !== undefined) {
+    return presetOf(options, options.preset ?? "clip-tiny");
+  }
+  const { source, licences } = templates[options.template];
+  const { corpus, runFolder } = options;
   return `import { defineRun } from "tilth";
 
 // Check it with: tilth train --dry-run. Override one value with: tilth train --set training.steps=500
@@ -68,7 +73,9 @@ export default defineRun({
 
   model: {
     architecture: "llama",
-    ${model}
+    layers: 6,
+    width: 256,
+    attentionHeads: 8,
   },
 
   training: {
@@ -80,6 +87,42 @@ export default defineRun({
     optimizer: { kind: "muon", weightDecay: 0.1 },
     validateEvery: 200,
     checkpointEvery: 500,
+    seed: 1,
+  },
+});
+`;
+}
+
+function presetOf({ template, corpus, runFolder }: TemplateOptions, name: string): string {
+  const { objective, describe, training } = runPresets[name];
+  const overImages = objective.kind === "contrastive";
+  if (overImages !== (template === images)) {
+    throw new UsageError(`the preset ${name} learns from ${overImages ? "pictures with captions" : "text"}`, {
+      remedy: `Add --template ${overImages ? images : Object.keys(templates).join(" or --template ")}`,
+    });
+  }
+  const data = overImages
+    ? `images: { path: ${JSON.stringify(corpus)} },`
+    : `corpus: {
+    sources: [${templates[template].source(corpus)}],
+    settings: {
+      ${templates[template].licences}
+    },
+  },`;
+  return `import { defineRun } from "tilth";
+
+// Check it with: tilth train --dry-run, which prints what the preset sets. Whatever stands here stands above it.
+export default defineRun({
+  // ${describe}; the objective ${objective.kind}.
+  preset: ${JSON.stringify(name)},
+
+  // The ${overImages ? "split" : "corpus, shards"}, log and checkpoints of the run go here.
+  runFolder: ${JSON.stringify(runFolder)},
+
+  ${data}
+
+  training: {
+    steps: ${training.steps},
     seed: 1,
   },
 });

@@ -16,12 +16,11 @@ export {
   prepareRun,
   type RunCorpus,
   type RunHooks,
-  requireNoCheckpoints,
   resumeRun,
   tokenizeRun,
   trainRun,
 } from "./run.ts";
-export { placesOf, type RunDescription, readRunDescription } from "./run-folder.ts";
+export { placesOf, type RunDescription, readRunDescription, requireNoCheckpoints } from "./run-folder.ts";
 export { runJob } from "./run-job.ts";
 export { trainPairsRun } from "./run-pairs.ts";
 export { finishTakedowns, type TakedownPlaces, type TakedownResult, takeDown } from "./takedown.ts";

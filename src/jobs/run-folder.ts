@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { arch, cpus, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { packageVersion, TilthError, writeFileAtomically } from "../foundation/index.ts";
+import { packageVersion, TilthError, UsageError, writeFileAtomically } from "../foundation/index.ts";
 
 const precision = z.enum(["auto", "f32", "bf16"]);
 
@@ -70,4 +70,12 @@ export function readRunDescription(runFolder: string): RunDescription {
   } catch (cause) {
     throw new TilthError(`${file} is damaged or of another version`, { cause });
   }
+}
+
+/** Throws UsageError where a run's folder holds checkpoints that must not be replaced. */
+export function requireNoCheckpoints(runFolder: string, replace: boolean): void {
+  if (replace || !existsSync(join(placesOf(runFolder).checkpoints, "latest"))) return;
+  throw new UsageError(`${runFolder} holds checkpoints of an earlier run`, {
+    remedy: `Continue it with: tilth train --resume ${runFolder}. Or choose another runFolder, or add --replace.`,
+  });
 }

@@ -1,53 +1,56 @@
 /** A contrastive run in its folder: started, or continued bit for bit. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
-import { canonicalJson, hashOf, parseSettings } from "../foundation/index.ts";
+import { type PairsRunConfiguration, parsePairsRunConfiguration } from "../config/index.ts";
+import { canonicalJson, hashOf } from "../foundation/index.ts";
 import type { RunHooks } from "./run.ts";
-import { placesOf, type RunDescription, writeRunDescription } from "./run-folder.ts";
+import { placesOf, type RunDescription, requireNoCheckpoints, writeRunDescription } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
-import { type TrainPairsEvent, type TrainPairsInput, type TrainPairsOutput, trainPairsJob } from "./train-pairs.ts";
+import { type TrainPairsEvent, type TrainPairsOutput, trainPairsJob } from "./train-pairs.ts";
 
-/** What of a run stands in `run.json` beside device, model and training. */
-const dataSettings = z.strictObject({
-  images: z.strictObject({
-    path: z.string(),
-    template: z.string().optional(),
-    background: z.string().optional(),
-  }),
-  vocabularySize: z.number(),
-  validationShare: z.number(),
-});
-
-/** Trains from the first step; checkpoints of an earlier run in the folder are removed. */
+/** Trains from the first step. Throws UsageError where the run's folder holds checkpoints, unless they may be replaced. */
 export function trainPairsRun(
-  input: Omit<TrainPairsInput, "resume" | "files"> & { readonly training: Readonly<Record<string, unknown>> },
+  run: PairsRunConfiguration,
+  options: { replace: boolean; peakFlops?: number },
   hooks: RunHooks<TrainPairsEvent>,
 ): Promise<TrainPairsOutput> {
-  const { runFolder, images, vocabularySize, validationShare, device, model, training } = input;
+  const { runFolder, images, tokenizer, device, training, objective } = run;
   const places = placesOf(runFolder);
+  requireNoCheckpoints(runFolder, options.replace);
   rmSync(places.checkpoints, { recursive: true, force: true });
   rmSync(places.log, { force: true });
-  const configuration = dataSettings.parse({ images, vocabularySize, validationShare });
+  const { architecture, ...configuration } = run.model;
   writeRunDescription(runFolder, {
-    ...{ configuration, device, training, objective: { kind: "contrastive" } },
-    model: { architecture: model.architecture, configuration: { ...model.configuration } },
-    corpusKey: hashOf(canonicalJson(configuration)),
+    ...{ configuration: run, device, training, objective, model: { architecture, configuration } },
+    corpusKey: hashOf(canonicalJson({ images, tokenizer })),
   });
-  return runJob(trainPairsJob, { ...input, resume: false, files: travelling(images.path) }, hooks);
+  return startTraining(run, false, options.peakFlops, hooks);
 }
 
 /** Continues the run that `description` describes, if it is a contrastive one. */
 export function resumePairsRun(
   runFolder: string,
-  { configuration, device, model, training, objective }: RunDescription,
+  { configuration, objective }: RunDescription,
   hooks: RunHooks<TrainPairsEvent>,
 ): Promise<TrainPairsOutput> | undefined {
   if (objective.kind !== "contrastive") return undefined;
-  const data = parseSettings(dataSettings, configuration, "the data settings in run.json");
+  const run = parsePairsRunConfiguration(configuration, placesOf(runFolder).description);
+  return startTraining({ ...run, runFolder }, true, undefined, hooks);
+}
+
+function startTraining(
+  { runFolder, images, tokenizer, device, model, training }: PairsRunConfiguration,
+  resume: boolean,
+  peakFlops: number | undefined,
+  hooks: RunHooks<TrainPairsEvent>,
+): Promise<TrainPairsOutput> {
+  const { architecture, ...configuration } = model;
   return runJob(
     trainPairsJob,
-    { runFolder, ...data, device, model, training, resume: true, files: travelling(data.images.path) },
+    {
+      ...{ runFolder, images, device, training, resume, peakFlops, model: { architecture, configuration } },
+      ...{ vocabularySize: tokenizer.vocabularySize, files: travelling(images.path) },
+    },
     hooks,
   );
 }

@@ -10,9 +10,9 @@ import {
   renderReportMarkdown,
   writeCorpusReport,
 } from "../corpus/index.ts";
-import { type Progress, UsageError, writeFileAtomically } from "../foundation/index.ts";
+import { type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { modelCard } from "../lineage/index.ts";
-import { placesOf, readRunDescription, writeRunDescription } from "./run-folder.ts";
+import { placesOf, readRunDescription, requireNoCheckpoints, writeRunDescription } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
 import { resumePairsRun } from "./run-pairs.ts";
 import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
@@ -133,14 +133,6 @@ export async function resumeRun(
   const pairs = resumePairsRun(runFolder, readRunDescription(runFolder), hooks);
   if (pairs !== undefined) return pairs;
   return startTraining(runFolder, true, undefined, hooks);
-}
-
-/** Throws UsageError where a run's folder holds checkpoints that must not be replaced. */
-export function requireNoCheckpoints(runFolder: string, replace: boolean): void {
-  if (replace || !existsSync(join(placesOf(runFolder).checkpoints, "latest"))) return;
-  throw new UsageError(`${runFolder} holds checkpoints of an earlier run`, {
-    remedy: `Continue it with: tilth train --resume ${runFolder}. Or choose another runFolder, or add --replace.`,
-  });
 }
 
 function startTraining(

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { PairsRunConfiguration } from "../config/index.ts";
 import { canonicalJson, hashOf, parseSettings, TilthError, writeFileAtomically } from "../foundation/index.ts";
 import {
   classTemplate,
@@ -30,12 +31,9 @@ import type { DeviceOptions, Job } from "./job.ts";
 /** Everything that a run needs. */
 export interface TrainPairsInput {
   readonly runFolder: string;
-  /** A folder, captions file or archive of images with captions; `template` is the caption of a class. */
-  readonly images: { readonly path: string; readonly template?: string; readonly background?: string };
+  readonly images: PairsRunConfiguration["images"];
   /** Of the tokenizer that is trained on the captions. */
   readonly vocabularySize: number;
-  /** Share of the groups that is held out. */
-  readonly validationShare: number;
   readonly device: DeviceOptions;
   /** The architecture's sizes, without its vocabulary. */
   readonly model: { readonly architecture: string; readonly configuration: Readonly<Record<string, unknown>> };
@@ -49,6 +47,7 @@ export interface TrainPairsInput {
 export interface PairSummary {
   readonly train: number;
   readonly validation: number;
+  readonly test: number;
   readonly skipped: number;
   readonly damaged: number;
   readonly nearDuplicates: number;
@@ -76,6 +75,7 @@ export interface TrainPairsOutput {
 const pairsFile = z.strictObject({
   train: z.array(z.string()),
   validation: z.array(z.string()),
+  test: z.array(z.string()),
   skipped: z.array(z.strictObject({ name: z.string(), reason: z.string() })),
   damaged: z.array(z.strictObject({ name: z.string(), reason: z.string() })),
   nearDuplicates: z.number(),
@@ -117,7 +117,7 @@ export const trainPairsJob: Job<TrainPairsInput, TrainPairsEvent, TrainPairsOutp
     const text = pairTextOf(trainer.model, tokenizer);
     const streams = [train, validation].map((pairs) => new PairStream(pairs, loader, dimensions.imageSize, text));
     const data: PairSummary = {
-      ...{ train: train.length, validation: validation.length, skipped: file.skipped.length },
+      ...{ train: train.length, validation: validation.length, test: file.test.length, skipped: file.skipped.length },
       ...{ damaged: file.damaged.length, nearDuplicates: file.nearDuplicates, compared: file.compared },
     };
     emit({ kind: "data", data, parameters: dimensions.parameters });
@@ -169,7 +169,8 @@ function settingsFor({ images, model }: TrainPairsInput, size: number): ImageSet
 }
 
 /** The run's split: as `pairs.json` has it, or made and written there. */
-async function openSplit({ runFolder, images, validationShare, resume }: TrainPairsInput, seed: number) {
+async function openSplit({ runFolder, images, resume }: TrainPairsInput, seed: number) {
+  const { validationShare, testShare } = images;
   const { pairs, skipped } = readPairs(images.path, { template: images.template ?? classTemplate });
   if (resume) {
     const file = readPairsFile(runFolder);
@@ -184,8 +185,8 @@ async function openSplit({ runFolder, images, validationShare, resume }: TrainPa
   }
   const loader = new ImageLoader(fingerprintSettings);
   try {
-    const split = await splitPairs(pairs, loader, { share: validationShare, seed });
-    const { train, validation, nearDuplicates, compared, damaged } = split;
+    const split = await splitPairs(pairs, loader, { validationShare, testShare, seed });
+    const { train, validation, test, nearDuplicates, compared, damaged } = split;
     if (train.length === 0 || validation.length === 0) {
       throw new TilthError(
         `${images.path}: ${train.length} pairs to train on and ${validation.length} held out of ${pairs.length}: too few`,
@@ -194,7 +195,13 @@ async function openSplit({ runFolder, images, validationShare, resume }: TrainPa
     }
     const names = (some: typeof train) => some.map(({ name }) => name);
     const file: PairsFile = {
-      ...{ train: names(train), validation: names(validation), skipped: [...skipped], damaged: [...damaged] },
+      ...{
+        train: names(train),
+        validation: names(validation),
+        test: names(test),
+        skipped: [...skipped],
+        damaged: [...damaged],
+      },
       ...{ nearDuplicates, compared },
     };
     mkdirSync(runFolder, { recursive: true });

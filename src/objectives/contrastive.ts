@@ -1,5 +1,15 @@
+import { z } from "zod";
 import { contrastiveLoss, type Engine, sigmoidContrastiveLoss, type Tensor, type Variable } from "../engine/index.ts";
 import type { ImageTextModel, TextBatch } from "../models/index.ts";
+import type { ObjectiveEntry } from "./objective.ts";
+
+/** Pictures and captions; which loss it is follows from the model: InfoNCE for a CLIP, the sigmoid loss for a SigLIP. */
+export const contrastive: ObjectiveEntry = {
+  name: "contrastive",
+  summary: "which caption belongs to which picture (CLIP; SigLIP's loss for a SigLIP)",
+  families: ["image-text"],
+  settings: z.strictObject({}),
+};
 
 /** Images and their texts, in the same order. */
 export interface PairBatch {

@@ -1,5 +1,6 @@
 /** What models learn: the registry of objectives over text, the contrastive objective, and what a trainer needs of them. */
 export {
+  contrastive,
   contrastiveLossOf,
   contrastiveStep,
   type Embeddings,
@@ -11,6 +12,7 @@ export { type NextTokenBatch, nextToken, nextTokenLoss } from "./next-token.ts";
 export type {
   ObjectiveBatch,
   ObjectiveDefinition,
+  ObjectiveEntry,
   SequencePlan,
   TextObjective,
   TokenSource,
@@ -22,6 +24,7 @@ export {
   type ChosenObjective,
   chooseObjective,
   type ObjectiveName,
+  objectiveNamed,
   objectiveSettings,
   objectives,
 } from "./registry.ts";

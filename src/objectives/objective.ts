@@ -60,14 +60,19 @@ export interface TextObjective {
   readonly reportsAccuracy: boolean;
 }
 
-/** An objective as the registry holds it. */
-export interface ObjectiveDefinition<Settings = unknown> {
+/** What the registry says of every objective. */
+export interface ObjectiveEntry<Settings = unknown> {
   readonly name: string;
   /** One line for people. */
   readonly summary: string;
-  readonly families: readonly ModelFamily[];
+  readonly families: readonly (ModelFamily | "image-text")[];
   /** Settings beside `kind`. */
   readonly settings: z.ZodType<Settings>;
+}
+
+/** An objective over text as the registry holds it. */
+export interface ObjectiveDefinition<Settings = unknown> extends ObjectiveEntry<Settings> {
+  readonly families: readonly ModelFamily[];
   /** Special tokens that its tokenizer must have beside `<|endoftext|>`. */
   specialTokens(settings: Settings, sequenceLength: number): readonly string[];
   create(settings: Settings): TextObjective;

@@ -1,9 +1,10 @@
-/** The objectives over text: one file each, one line here. */
+/** The objectives: one file each, one line here. */
 import { z } from "zod";
 import { nearest, parseSettings, UsageError } from "../foundation/index.ts";
+import { contrastive } from "./contrastive.ts";
 import { maskedToken } from "./masked-token.ts";
 import { nextToken } from "./next-token.ts";
-import type { ObjectiveDefinition, TextObjective } from "./objective.ts";
+import type { ObjectiveDefinition, ObjectiveEntry, TextObjective } from "./objective.ts";
 import { spanCorruption } from "./span-corruption.ts";
 
 /** What a configuration's `objective.kind` takes. */
@@ -11,6 +12,7 @@ export const objectives = {
   "next-token": nextToken as ObjectiveDefinition,
   "masked-token": maskedToken as ObjectiveDefinition,
   "span-corruption": spanCorruption as ObjectiveDefinition,
+  contrastive,
 } as const;
 
 /** An objective's name. */
@@ -30,17 +32,15 @@ export interface ChosenObjective {
   readonly objective: TextObjective;
 }
 
-/** Checks `objective: { kind, … }`. Throws UsageError naming the unknown kind or the setting that is wrong. */
+/** Checks the objective of a run over text. Throws UsageError naming the unknown kind or the setting that is wrong. */
 export function chooseObjective(value: z.infer<typeof objectiveSettings>, sequenceLength: number): ChosenObjective {
+  const definition = objectiveNamed(value.kind);
   const { kind, ...rest } = value;
-  const names = Object.keys(objectives);
-  if (!Object.hasOwn(objectives, kind)) {
-    const guess = nearest(kind, names);
-    throw new UsageError(`there is no objective "${kind}"${guess ? `; did you mean "${guess}"?` : ""}`, {
-      remedy: `Objectives: ${names.join(", ")}`,
+  if (!isOverText(definition)) {
+    throw new UsageError(`the objective ${kind} learns from pictures with captions, not from text`, {
+      remedy: "Give the run images instead of a corpus, and a model of images and texts.",
     });
   }
-  const definition: ObjectiveDefinition = objectives[kind as ObjectiveName];
   const settings = parseSettings(definition.settings, rest, `the settings of the objective ${kind}`);
   return {
     definition,
@@ -48,4 +48,18 @@ export function chooseObjective(value: z.infer<typeof objectiveSettings>, sequen
     specialTokens: definition.specialTokens(settings, sequenceLength),
     objective: definition.create(settings),
   };
+}
+
+/** The registry's entry. Throws UsageError for an unknown name. */
+export function objectiveNamed(kind: string): ObjectiveDefinition | ObjectiveEntry {
+  if (Object.hasOwn(objectives, kind)) return objectives[kind as ObjectiveName];
+  const names = Object.keys(objectives);
+  const guess = nearest(kind, names);
+  throw new UsageError(`there is no objective "${kind}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+    remedy: `Objectives: ${names.join(", ")}`,
+  });
+}
+
+function isOverText(definition: ObjectiveDefinition | ObjectiveEntry): definition is ObjectiveDefinition {
+  return "create" in definition;
 }

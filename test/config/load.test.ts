@@ -2,7 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { findConfiguration, loadRunConfiguration, modelOf, templateNames, templateOf } from "../../src/config/index.ts";
+import {
+  findConfiguration,
+  isPairsRun,
+  loadRun,
+  loadRunConfiguration,
+  modelOf,
+  runPresets,
+  templateNames,
+  templateOf,
+} from "../../src/config/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tilth-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -98,15 +107,24 @@ training: { steps: 100, sequenceLength: 128 }
     expect(() => findConfiguration(join(folder, "nowhere"))).toThrow(/no tilth\.config\.ts/);
   });
 
-  it.each(Object.keys(templateNames))("of the template %s is valid", async (template) => {
-    const text = templateOf({ template, corpus: "some text", runFolder: "runs/first" });
-    // The library is imported by name; here from its source.
-    const file = write(
-      `${template}.ts`,
-      text.replace('from "tilth"', `from ${JSON.stringify(join(process.cwd(), "src/config/index.ts"))}`),
+  // The library is imported by name; here from its source.
+  const written = (name: string, options: Parameters<typeof templateOf>[0]) =>
+    write(
+      `${name}.ts`,
+      templateOf(options).replace('from "tilth"', `from ${JSON.stringify(join(process.cwd(), "src/config/index.ts"))}`),
     );
-    const configuration = await loadRunConfiguration(file);
-    expect(configuration.corpus.sources[0].path).toBe(join(folder, "some text"));
-    expect(configuration.training.optimizer.kind).toBe("muon");
+  const places = { corpus: "some text", runFolder: "runs/first" };
+
+  it.each(Object.keys(templateNames))("of the template %s is valid", async (template) => {
+    const run = await loadRun(written(template, { template, ...places }));
+    expect(isPairsRun(run) ? run.images.path : run.corpus.sources[0].path).toBe(join(folder, "some text"));
+    expect(run.training.optimizer.kind).toBe(isPairsRun(run) ? "adamw" : "muon");
+  });
+
+  it("of a preset leaves to it what it sets", async () => {
+    const preset = "gpt2-124m";
+    const run = await loadRunConfiguration(written("preset", { template: "text", ...places, preset }));
+    expect(run.training).toMatchObject({ ...runPresets[preset].training, seed: 1 });
+    expect(() => templateOf({ template: "text", ...places, preset: "clip-tiny" })).toThrow("pictures with captions");
   });
 });

@@ -50,9 +50,8 @@ describe("a contrastive run", () => {
 
   const inputFor = (runFolder: string, steps: number): TrainPairsInput => ({
     runFolder,
-    images: { path: set },
+    images: { path: set, validationShare: 0.2, testShare: 0.2 },
     vocabularySize: 300,
-    validationShare: 0.25,
     device: { backend: "reference" },
     model: {
       architecture: "clip",
@@ -109,12 +108,12 @@ describe("a contrastive run", () => {
       "trained with another configuration",
     );
 
-    const { validation } = readPairsFile(whole);
+    const { test } = readPairsFile(whole);
     const found = await evaluatePairsJob.run(
-      { checkpoint: finished.checkpoint, images: { path: set }, names: validation, device: { backend: "reference" } },
+      { checkpoint: finished.checkpoint, images: { path: set }, names: test, device: { backend: "reference" } },
       { emit: () => {}, shouldStop: () => false },
     );
-    expect(found.pairs).toBe(finished.data.validation);
+    expect(found.pairs).toBe(finished.data.test);
     expect(found.imageToText.chance).toBeCloseTo(1 / found.pairs, 10);
     expect(found.zeroShot?.classes).toEqual(["circle", "square"]);
     rmSync(folder, { recursive: true });
@@ -134,12 +133,14 @@ describe("a contrastive run", () => {
     writeFileSync(join(folder, "captions.jsonl"), [...lines, ...copies].join("\n"));
     const { pairs } = readPairs(folder);
     const loader = new ImageLoader(fingerprintSettings, 1);
-    const split = await splitPairs(pairs, loader, { share: 0.5, seed: 1 });
+    const split = await splitPairs(pairs, loader, { validationShare: 0.25, testShare: 0.25, seed: 1 });
     await loader.close();
     expect(split.nearDuplicates).toBeGreaterThan(0);
-    expect(split.train.length + split.validation.length).toBe(pairs.length);
+    const held = [...split.validation, ...split.test];
+    expect(Math.min(split.validation.length, split.test.length)).toBeGreaterThan(0);
+    expect(split.train.length + held.length).toBe(pairs.length);
     const trained = new Set(split.train.map(({ name }) => name.replace("copies/", "")));
-    expect(split.validation.filter(({ name }) => trained.has(name.replace("copies/", "")))).toEqual([]);
+    expect(held.filter(({ name }) => trained.has(name.replace("copies/", "")))).toEqual([]);
   });
 });
 

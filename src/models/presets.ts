@@ -1,16 +1,45 @@
-/** Sizes of models with two towers by name: the papers' own, and small ones that train in minutes on two cores. */
+/** Sizes of models by name: the papers' own, and small ones that train in minutes on two cores. */
 import { nearest, UsageError } from "../foundation/index.ts";
 
 /** An architecture with its sizes; the vocabulary and its end come from the tokenizer. */
-export interface ImageTextPreset {
+export interface ModelPreset {
   readonly describe: string;
-  readonly architecture: "clip" | "siglip";
+  readonly architecture: string;
   readonly configuration: Readonly<Record<string, unknown>>;
 }
 
 const base = { width: 768, layers: 12, attentionHeads: 12 };
+const gpt2 = (describe: string, layers: number, width: number, attentionHeads: number): ModelPreset => ({
+  describe: `${describe} (Radford et al. 2019)`,
+  architecture: "gpt2",
+  configuration: { layers, width, attentionHeads, context: 1024 },
+});
+const encoder = (describe: string, architecture: string, sizes: object): ModelPreset => ({
+  describe,
+  architecture,
+  configuration: { ...sizes, context: 512 },
+});
 
-export const imageTextPresets: Readonly<Record<string, ImageTextPreset>> = {
+export const modelPresets: Readonly<Record<string, ModelPreset>> = {
+  "llama-tiny": {
+    describe: "Llama of about 3M parameters: minutes on two cores",
+    architecture: "llama",
+    configuration: { layers: 5, width: 192, attentionHeads: 6, mlpWidth: 512, context: 256 },
+  },
+  "gpt2-124m": gpt2("GPT-2, 124M parameters", 12, 768, 12),
+  "gpt2-355m": gpt2("GPT-2 medium, 355M parameters", 24, 1024, 16),
+  "gpt2-774m": gpt2("GPT-2 large, 774M parameters", 36, 1280, 20),
+  "gpt2-1.5b": gpt2("GPT-2 XL, 1.56G parameters", 48, 1600, 25),
+  "modernbert-tiny": {
+    describe: "ModernBERT of about 3M parameters: minutes on two cores",
+    architecture: "modernbert",
+    configuration: { layers: 4, width: 192, attentionHeads: 6, mlpWidth: 512, context: 128 },
+  },
+  "bert-base": encoder("BERT base, 110M parameters (Devlin et al. 2019)", "bert", base),
+  "bert-large": encoder("BERT large, 335M parameters (Devlin et al. 2019)", "bert", {
+    ...{ width: 1024, layers: 24, attentionHeads: 16 },
+  }),
+  "roberta-base": encoder("RoBERTa base, 125M parameters (Liu et al. 2019)", "roberta", base),
   "clip-tiny": {
     describe: "CLIP of about 1M parameters for pictures of 48 pixels: minutes on two cores",
     architecture: "clip",
@@ -66,11 +95,11 @@ export const imageTextPresets: Readonly<Record<string, ImageTextPreset>> = {
 };
 
 /** The preset of that name. Throws UsageError with the names that there are. */
-export function imageTextPreset(name: string): ImageTextPreset {
-  const preset = Object.hasOwn(imageTextPresets, name) ? imageTextPresets[name] : undefined;
+export function modelPreset(name: string): ModelPreset {
+  const preset = Object.hasOwn(modelPresets, name) ? modelPresets[name] : undefined;
   if (preset !== undefined) return preset;
-  const guess = nearest(name, Object.keys(imageTextPresets));
-  throw new UsageError(`there is no preset "${name}" of images and texts${guess ? `; did you mean "${guess}"?` : ""}`, {
-    remedy: `Presets: ${Object.keys(imageTextPresets).join(", ")}`,
+  const guess = nearest(name, Object.keys(modelPresets));
+  throw new UsageError(`there is no preset "${name}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+    remedy: `Presets: ${Object.keys(modelPresets).join(", ")}`,
   });
 }

@@ -12,13 +12,15 @@ import { timed, torchSettings } from "./step.ts";
 const length = 128;
 /** BERT's share of hidden tokens. */
 const rate = 0.15;
+/** A BERT of the quickstart's size. */
+const quickstart = { layers: 4, width: 192, attentionHeads: 6, context: length };
 /** Sequences of a step: small enough for the memory of two cores. */
 const sequencesOf: Readonly<Record<string, number>> = { "bert-base": 16, "bert-large": 8 };
 
 export async function bertStep(options: BenchmarkOptions): Promise<BenchmarkLine> {
   const name = options.preset ?? "bert-base";
   const sequences = sequencesOf[name] ?? 16;
-  const { configuration: sizes } = modelPreset(name);
+  const sizes = name === "quickstart" ? quickstart : modelPreset(name).configuration;
   const vocabularySize = 30_522;
   const configuration = bert.schema.parse({ ...sizes, vocabularySize });
   const backend = await createBackend("cpu", { precision: options.precision });

@@ -28,6 +28,8 @@ function bench(...parameters: string[]) {
 describe.skipIf(supportedLevels().length === 0)("benchmarks (skipped where no native level runs)", () => {
   it.each([
     ["train-step", "quickstart"],
+    ["bert-step", "quickstart"],
+    ["clip-step", "clip-tiny"],
     ["gemm", "quickstart"],
     ["attention", "quickstart"],
     ["cross-entropy", "quickstart"],

@@ -2,13 +2,15 @@ import { UsageError } from "../foundation/index.ts";
 import { evaluateJob, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
 import { evaluateImages } from "./eval-images.ts";
+import { evaluateProbe } from "./eval-probe.ts";
 import { evaluateTask, taskOptions } from "./eval-task.ts";
 import { interruptSignal, progressLine } from "./terminal.ts";
 
 /** `tilth eval` */
 export const evaluate: Command = {
   summary: "bits per byte on held-out documents beside compressors, or a task's questions",
-  usage: "<checkpoint folder> (--corpus <folder> | --images <folder> | --task <name> --data <file>) [options]",
+  usage:
+    "<checkpoint folder> (--corpus <folder> | --images <folder> | --task <name> --data <file> | --probe) [options]",
   options: {
     corpus: { describe: "folder of the document store", placeholder: "folder" },
     window: { describe: "tokens of a window, at most the model's context", placeholder: "tokens", initial: "256" },
@@ -19,6 +21,15 @@ export const evaluate: Command = {
     },
     "held-out": { describe: "the run whose test pairs alone are evaluated on", placeholder: "run folder" },
     prompt: { describe: "a sentence for classes, with {class}; may be repeated", placeholder: "text", multiple: true },
+    probe: {
+      describe:
+        'linear and nearest-neighbour probes: of --data (lines of {"text", "label"}) or of --images with classes',
+    },
+    pooling: {
+      describe: "mean, cls, eos or last: which states make a text's vector",
+      placeholder: "name",
+      initial: "mean",
+    },
     ...taskOptions,
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
     json: { describe: "print one JSON object" },
@@ -26,15 +37,17 @@ export const evaluate: Command = {
   examples: [
     "tilth eval runs/quickstart/checkpoints/step-0000500 --corpus runs/quickstart/corpus",
     "tilth eval checkpoint --task blimp --data adjunct_island.jsonl",
+    "tilth eval checkpoint --probe --data labelled.jsonl",
     "tilth eval checkpoint --task multiple-choice --data questions.jsonl --shots 3 --against older-checkpoint",
   ],
   async run(input) {
     const [checkpoint] = input.positionals;
+    if (checkpoint !== undefined && input.flag("probe")) return evaluateProbe(checkpoint, input);
     if (checkpoint !== undefined && input.text("task") !== undefined) return evaluateTask(checkpoint, input);
     if (checkpoint !== undefined && input.text("images") !== undefined) return evaluateImages(checkpoint, input);
     const store = input.text("corpus");
     if (checkpoint === undefined || store === undefined) {
-      throw new UsageError("a checkpoint folder and --corpus, --images or --task are needed", {
+      throw new UsageError("a checkpoint folder and --corpus, --images, --task or --probe are needed", {
         remedy: "See: tilth eval --help",
       });
     }

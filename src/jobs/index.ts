@@ -3,6 +3,7 @@ export { type EmbedInput, embedJob } from "./embed.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
 export { type EvaluateMaskedInput, type EvaluateMaskedOutput, evaluateMaskedJob } from "./evaluate-masked.ts";
 export { type EvaluatePairsInput, type EvaluatePairsOutput, evaluatePairsJob } from "./evaluate-pairs.ts";
+export { type EvaluateProbeInput, type EvaluateProbeOutput, evaluateProbeJob } from "./evaluate-probe.ts";
 export { type EvaluateTaskInput, evaluateTaskJob } from "./evaluate-task.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";

@@ -3,6 +3,7 @@ import { embedJob } from "./embed.ts";
 import { evaluateJob } from "./evaluate.ts";
 import { evaluateMaskedJob } from "./evaluate-masked.ts";
 import { evaluatePairsJob } from "./evaluate-pairs.ts";
+import { evaluateProbeJob } from "./evaluate-probe.ts";
 import { evaluateTaskJob } from "./evaluate-task.ts";
 import { exportJob } from "./export.ts";
 import { generateJob } from "./generate.ts";
@@ -26,6 +27,7 @@ const jobs = [
   evaluateMaskedJob,
   evaluateTaskJob,
   evaluatePairsJob,
+  evaluateProbeJob,
   generateJob,
   exportJob,
 ] as const;

@@ -72,7 +72,7 @@ function describePairs({ data, parameters }: Extract<TrainPairsEvent, { kind: "d
     data.nearDuplicates > 0 ? `${data.nearDuplicates} not held out for being near duplicates of training images` : "",
     data.compared ? "" : "too many to look for near duplicates between the parts",
   ].filter((one) => one !== "");
-  const held = `${data.train} pairs to train on, ${data.validation} held out`;
+  const held = `${data.train} pairs to train on, ${data.validation} held out to watch it, ${data.test} for the figures in the end`;
   return `   ${[held, ...left].join("; ")}; a model of ${formatCount(parameters)} parameters`;
 }
 

@@ -140,7 +140,7 @@ export async function kernelBenchmark(name: string, options: BenchmarkOptions): 
     .filter((compile) => !compile || name === "cross-entropy")
     .map((compile) => ({
       setting: `${compile ? "torch.compile" : "eager"}, ${precision}`,
-      start: () => startPeer("kernels.py", { ...work.sizes, kernel: name, precision, threads, compile, times }),
+      start: () => startPeer("torch_kernels.py", { ...work.sizes, kernel: name, precision, threads, compile, times }),
     }));
   const comparison = await compare(turn, options.peer ? settings : [], options.repetitions, options.warn);
   const share = work.flops === 0 ? null : work.flops / comparison.tilth.median / backend.measurePeakFlops();

@@ -1,9 +1,10 @@
 // Activations of one element: GELU exact and by tanh (Hendrycks & Gimpel 2016), CLIP's quick GELU, tanh; and their gradients.
-// x, out [count]. Every element is read and written once; one exponential each makes it about as much work as traffic.
+// x, out [count], all f32 or all bf16. Every element is read and written once; one exponential each makes it about as much work as traffic.
 #include <algorithm>
+#include <type_traits>
 
+#include "bfloat16.h"
 #include "pool.h"
-#include "vector.h"
 
 using namespace tilth;
 
@@ -68,48 +69,64 @@ void overVectors(int threads, int64_t count, Body&& body) {
   });
 }
 
-inline Vector loadUpTo(const float* from, int64_t count) { return count == W ? load(from) : loadPart(from, count); }
-inline void storeUpTo(float* to, Vector value, int64_t count) {
+template <typename Number>
+Vector loadUpTo(const Number* from, int64_t count) {
+  return count == W ? load(from) : loadPart(from, count);
+}
+template <typename Number>
+void storeUpTo(Number* to, Vector value, int64_t count) {
   if (count == W)
     store(to, value);
   else
     storePart(to, value, count);
 }
 
-template <Kind kind>
-void forward(int threads, float* out, const float* x, int64_t count) {
+template <Kind kind, typename Number>
+void forward(int threads, Number* out, const Number* x, int64_t count) {
   overVectors(threads, count,
               [&](int64_t i, int64_t some) { storeUpTo(out + i, activate<kind>(loadUpTo(x + i, some)), some); });
 }
 
-template <Kind kind>
-void backward(int threads, float* xGradient, const float* gradient, const float* x, int64_t count) {
+template <Kind kind, typename Number>
+void backward(int threads, Number* xGradient, const Number* gradient, const Number* x, int64_t count) {
   overVectors(threads, count, [&](int64_t i, int64_t some) {
     storeUpTo(xGradient + i, loadUpTo(gradient + i, some) * slope<kind>(loadUpTo(x + i, some)), some);
   });
 }
 
-}  // namespace
-
-// out may be x.
-TILTH_EXPORT void tilth_activation(int threads, float* out, const float* x, int64_t count, int kind) {
-  Timer timer;
+// Calls body(kind) with a Kind that is known when compiling.
+template <typename Body>
+void withKind(int kind, Body&& body) {
   switch (kind) {
-    case kGelu: return forward<kGelu>(threads, out, x, count);
-    case kGeluTanh: return forward<kGeluTanh>(threads, out, x, count);
-    case kQuickGelu: return forward<kQuickGelu>(threads, out, x, count);
-    default: return forward<kTanh>(threads, out, x, count);
+    case kGelu: return body(std::integral_constant<Kind, kGelu>{});
+    case kGeluTanh: return body(std::integral_constant<Kind, kGeluTanh>{});
+    case kQuickGelu: return body(std::integral_constant<Kind, kQuickGelu>{});
+    default: return body(std::integral_constant<Kind, kTanh>{});
   }
 }
 
+}  // namespace
+
+// out may be x.
+TILTH_EXPORT void tilth_activation(int threads, void* out, const void* x, int bf16, int64_t count, int kind) {
+  Timer timer;
+  withNumber(bf16, [&](auto number) {
+    using Number = decltype(number);
+    withKind(kind, [&](auto known) {
+      forward<known.value>(threads, static_cast<Number*>(out), static_cast<const Number*>(x), count);
+    });
+  });
+}
+
 // xGradient may be gradient.
-TILTH_EXPORT void tilth_activation_backward(int threads, float* xGradient, const float* gradient, const float* x,
+TILTH_EXPORT void tilth_activation_backward(int threads, void* xGradient, const void* gradient, const void* x, int bf16,
                                             int64_t count, int kind) {
   Timer timer;
-  switch (kind) {
-    case kGelu: return backward<kGelu>(threads, xGradient, gradient, x, count);
-    case kGeluTanh: return backward<kGeluTanh>(threads, xGradient, gradient, x, count);
-    case kQuickGelu: return backward<kQuickGelu>(threads, xGradient, gradient, x, count);
-    default: return backward<kTanh>(threads, xGradient, gradient, x, count);
-  }
+  withNumber(bf16, [&](auto number) {
+    using Number = decltype(number);
+    withKind(kind, [&](auto known) {
+      backward<known.value>(threads, static_cast<Number*>(xGradient), static_cast<const Number*>(gradient),
+                            static_cast<const Number*>(x), count);
+    });
+  });
 }

@@ -60,32 +60,34 @@ void packRows(const Lanes<Number>& from, int64_t depth, float* to, float* work) 
 
 // Sums beside C into C, which may be bf16.
 template <typename Number>
-void finishBlock(const float* block, Number* c, int64_t cStride, int64_t rows, int64_t columns, bool add) {
+void finishBlock(const float* block, Number* c, int64_t cStride, int64_t rows, int64_t columns, bool add, const float* bias) {
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < columns; j += W) {
       Number* to = c + i * cStride + j;
       const int64_t count = std::min<int64_t>(W, columns - j);
       Vector sums = load(block + i * kSide + j);
+      if (bias) sums += count == W ? load(bias + j) : loadPart(bias + j, count);
       if (add) sums += count == W ? load(to) : loadPart(to, count);
       if (count == W) store(to, sums);
       else storePart(to, sums, count);
     }
 }
 
-// A block of C, at most 32 × 32. Where it is cut off or in bf16, whole tiles are summed beside it.
+// A block of C, at most 32 × 32. Where it is cut off, in bf16 or has a bias, whole tiles are summed beside it.
 void multiplyBlock(const float* a, const float* b, int64_t steps, const Result& c, int64_t row, int64_t column, int64_t rows,
-                   int64_t columns, bool add) {
+                   int64_t columns, bool add, const float* bias) {
   const TileRows left{a, kCells, 16 * kCells, kSide * kCells};
   const bool twoRows = rows > 16, twoColumns = columns > 16;
   void* to = c.at(row, column);
-  if (!c.bf16 && rows % 16 == 0 && columns % 16 == 0) {
+  if (!c.bf16 && !bias && rows % 16 == 0 && columns % 16 == 0) {
     tileBlock(twoRows, twoColumns, steps, left, b, kSide, static_cast<float*>(to), c.stride, add);
     return;
   }
   alignas(64) float block[kSide * kSide];
   tileBlock(twoRows, twoColumns, steps, left, b, kSide, block, kSide, false);
   withNumber(c.bf16, [&](auto number) {
-    finishBlock(block, static_cast<decltype(number)*>(to), c.stride, rows, columns, add);
+    finishBlock(block, static_cast<decltype(number)*>(to), c.stride, rows, columns, add,
+                bias ? bias + column : nullptr);
   });
 }
 
@@ -128,6 +130,7 @@ void amxGemmOnTeam(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matri
       });
       if (byRows) team.barrier();
       const bool add = c.accumulate || step > 0;
+      const float* bias = step == 0 ? c.bias : nullptr;
       for (int64_t row = rows.begin; row < rows.end; row += heightMost) {
         const int64_t height = std::min(heightMost, rows.end - row);
         withNumber(a.bf16, [&](auto number) {
@@ -142,7 +145,7 @@ void amxGemmOnTeam(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matri
             // The block that comes next, while this one is multiplied.
             if (left > 0) prefetchBlock(c, row + i + kSide, column + j, std::min(kSide, left), across);
             multiplyBlock(packedA + i / kSide * panel, packedB + j / kSide * panel, steps, c, row + i, column + j,
-                          std::min(kSide, height - i), across, add);
+                          std::min(kSide, height - i), across, add, bias);
           }
       }
     }

@@ -123,16 +123,21 @@ void packPanels(const Lanes& from, Range panels, int64_t groups, float* to) {
   }
 }
 
-// A tile's sums into C, at most MR × NR of them.
+// A tile's sums into C, at most MR × NR of them; `bias`, if there is one, starts at the tile's column.
 template <typename Number>
-void finishTile(const Vector (&sums)[MR][NV], Number* c, int64_t cStride, int64_t rows, int64_t columns, bool add) {
+void finishTile(const Vector (&sums)[MR][NV], Number* c, int64_t cStride, int64_t rows, int64_t columns, bool add,
+                const float* bias) {
   if (rows == MR && columns == NR) {
+    Vector first[NV] = {};
+    if (bias)
+      for (int v = 0; v < NV; v++) first[v] = load(bias + v * W);
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++)
 #pragma GCC unroll 4
       for (int v = 0; v < NV; v++) {
         Number* to = c + i * cStride + v * W;
-        store(to, add ? load(to) + sums[i][v] : sums[i][v]);
+        const Vector sum = sums[i][v] + first[v];
+        store(to, add ? load(to) + sum : sum);
       }
     return;
   }
@@ -141,14 +146,15 @@ void finishTile(const Vector (&sums)[MR][NV], Number* c, int64_t cStride, int64_
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < columns; j++) {
       Number* to = c + i * cStride + j;
-      storeOne(to, add ? toFloat(*to) + tile[i][j] : tile[i][j]);
+      const float sum = tile[i][j] + (bias ? bias[j] : 0.0f);
+      storeOne(to, add ? toFloat(*to) + sum : sum);
     }
 }
 
 // C tile (rows × columns at (row, column), at most MR × NR) (+)= panel of A · panel of B over `groups` of k.
 template <typename Format>
 void multiplyTile(const float* a, const float* b, int64_t groups, const Result& c, int64_t row, int64_t column, int64_t rows,
-                  int64_t columns, bool add) {
+                  int64_t columns, bool add, const float* bias) {
   Vector sums[MR][NV] = {};
   // The tile of C comes from far away: it is on its way while the products are summed.
   for (int64_t i = 0; i < rows; i++)
@@ -164,10 +170,11 @@ void multiplyTile(const float* a, const float* b, int64_t groups, const Result& 
       for (int v = 0; v < NV; v++) Format::multiplyAdd(sums[i][v], left, right[v]);
     }
   }
+  const float* from = bias ? bias + column : nullptr;
   if (c.bf16)
-    finishTile(sums, static_cast<Bfloat16*>(c.at(row, column)), c.stride, rows, columns, add);
+    finishTile(sums, static_cast<Bfloat16*>(c.at(row, column)), c.stride, rows, columns, add, from);
   else
-    finishTile(sums, static_cast<float*>(c.at(row, column)), c.stride, rows, columns, add);
+    finishTile(sums, static_cast<float*>(c.at(row, column)), c.stride, rows, columns, add, from);
 }
 
 // Products of few rows with rows of B that are contiguous in k: dot products, each row of B read once.
@@ -183,7 +190,7 @@ void dotRows(int64_t m, int64_t k, const Matrix& a, const Matrix& b, const Resul
         for (int v = 0; v < 4; v++) sums[v] += load(left + p + v * W) * load(right + p + v * W);
       for (; p + W <= k; p += W) sums[0] += load(left + p) * load(right + p);
       if (p < k) sums[1] += loadPart(left + p, k - p) * loadPart(right + p, k - p);
-      const float sum = sumOf((sums[0] + sums[1]) + (sums[2] + sums[3]));
+      const float sum = sumOf((sums[0] + sums[1]) + (sums[2] + sums[3])) + (c.bias ? c.bias[j] : 0.0f);
       Out* out = static_cast<Out*>(c.at(i, j));
       storeOne(out, c.accumulate ? toFloat(*out) + sum : sum);
     }
@@ -226,13 +233,14 @@ void blockedProduct(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const R
       packPanels<Format, NR>(columnsOf(b, column, step, columns, depth), mine, groups, packedB);
       if (byRows) team.barrier();
       const bool add = c.accumulate || step > 0;
+      const float* bias = step == 0 ? c.bias : nullptr;
       for (int64_t row = rows.begin; row < rows.end; row += heightMost) {
         const int64_t height = std::min(heightMost, rows.end - row);
         packPanels<Format, MR>(rowsOf(a, row, step, height, depth), {0, (height + MR - 1) / MR}, groups, packedA);
         for (int64_t panel = 0; panel < panels; panel++)
           for (int64_t i = 0; i < height; i += MR)
             multiplyTile<Format>(packedA + i * groups, packedB + panel * NR * groups, groups, c, row + i, column + panel * NR,
-                                 std::min<int64_t>(MR, height - i), std::min<int64_t>(NR, columns - panel * NR), add);
+                                 std::min<int64_t>(MR, height - i), std::min<int64_t>(NR, columns - panel * NR), add, bias);
       }
     }
   }
@@ -243,8 +251,18 @@ void blockedProduct(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const R
 void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Result c, Precision precision, int thread,
                 const Team& team) {
   if (k == 0 || m == 0 || n == 0) {
-    if (!c.accumulate && thread == 0)
-      for (int64_t i = 0; i < m; i++) std::memset(c.at(i, 0), 0, static_cast<size_t>(n) * (c.bf16 ? 2 : 4));
+    if (thread == 0)
+      withNumber(c.bf16, [&](auto number) {
+        for (int64_t i = 0; i < m; i++)
+          for (int64_t j = 0; j < n; j++) {
+            auto* to = static_cast<decltype(number)*>(c.at(i, j));
+            storeOne(to, (c.accumulate ? toFloat(*to) : 0.0f) + (c.bias ? c.bias[j] : 0.0f));
+          }
+      });
+    return;
+  }
+  if (m <= kFewRows && a.columnStride == 1 && b.rowStride == 1 && b.bf16) {
+    fewRowsOnTeam(m, n, k, a, b, c, thread, team);
     return;
   }
   if (m <= 4 && a.columnStride == 1 && b.rowStride == 1 && !b.bf16) {
@@ -265,20 +283,22 @@ void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Result c, P
   }
 #endif
   (void)precision;
+  if (b.bf16) return storedProductOnTeam(m, n, k, a, b, c, thread, team);
   blockedProduct<SingleFormat>(m, n, k, a, b, c, thread, team);
 }
 
 }  // namespace tilth
 
-// out [m, n] = op(a) · op(b); strides in elements. The flags …Bfloat16 tell how a matrix lies in memory.
+// out [m, n] = op(a) · op(b) (+ bias [n] in every row, if it is not null); strides in elements. The flags …Bfloat16 tell how a
+// matrix lies in memory.
 TILTH_EXPORT void tilth_matmul(int threads, void* out, int64_t outStride, int outBfloat16, const void* a, int64_t aStride,
                                int transposeA, int aBfloat16, const void* b, int64_t bStride, int transposeB, int bBfloat16,
-                               int64_t m, int64_t n, int64_t k, int accumulate, int precision) {
+                               const float* bias, int64_t m, int64_t n, int64_t k, int accumulate, int precision) {
   using namespace tilth;
   Timer timer;
   const Matrix left(a, transposeA ? 1 : aStride, transposeA ? aStride : 1, aBfloat16 != 0);
   const Matrix right(b, transposeB ? 1 : bStride, transposeB ? bStride : 1, bBfloat16 != 0);
-  const Result result(out, outStride, accumulate != 0, outBfloat16 != 0);
+  const Result result(out, outStride, accumulate != 0, outBfloat16 != 0, bias);
   // Below some 10⁵ FLOPs waking the team costs more than it saves.
   const int used = 2 * m * n * k < 200000 ? 1 : threads;
   parallel(used, [&](int thread, const Team& team) {

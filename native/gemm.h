@@ -29,16 +29,18 @@ struct Matrix {
   }
 };
 
-// Where a product goes: rows `stride` apart, overwritten or added to, rounded once at the end if they are bf16.
+// Where a product goes: rows `stride` apart, overwritten or added to, plus a bias a column if there is one, rounded once at the
+// end if they are bf16.
 struct Result {
   void* data;
   int64_t stride;
   bool accumulate;
   bool bf16;
+  const float* bias = nullptr;
 
   Result(float* values, int64_t rows, bool add) : data(values), stride(rows), accumulate(add), bf16(false) {}
-  Result(void* values, int64_t rows, bool add, bool isBfloat16)
-      : data(values), stride(rows), accumulate(add), bf16(isBfloat16) {}
+  Result(void* values, int64_t rows, bool add, bool isBfloat16, const float* columnBias = nullptr)
+      : data(values), stride(rows), accumulate(add), bf16(isBfloat16), bias(columnBias) {}
   void* at(int64_t row, int64_t column) const {
     return static_cast<char*>(data) + (row * stride + column) * (bf16 ? 2 : 4);
   }
@@ -52,6 +54,16 @@ inline void gemmOnTeam(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, floa
                        Precision precision, int thread, const Team& team) {
   gemmOnTeam(m, n, k, a, b, Result(c, cStride, accumulate), precision, thread, team);
 }
+
+// The product of few rows (at most kFewRows) with bf16 weights whose rows are contiguous in k: multiplied in f32, every weight read
+// once.
+constexpr int64_t kFewRows = 16;
+void fewRowsOnTeam(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, const Result& c, int thread,
+                   const Team& team);
+
+// The product of f32 rows with such weights where all multiply in f32.
+void storedProductOnTeam(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, const Result& c, int thread,
+                         const Team& team);
 
 #if TILTH_AMX
 // The product in bf16 on AMX's tiles (amx.cpp), as above for m, n, k ≥ 1.

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bfloat16.h"
 #include "pool.h"
-#include "vector.h"
 
 using namespace tilth;
 
@@ -51,18 +51,23 @@ TILTH_EXPORT void tilth_add_rows(int threads, float* out, int64_t outStride, con
 
 // tableGradient[p] += Σ gradient[r] over r mod period = p, in the order of rows. A thread owns a range of columns, or of the
 // table's rows where these are more, so that every sum runs in that order whatever the number of threads.
-TILTH_EXPORT void tilth_add_rows_backward(int threads, float* tableGradient, const float* gradient, int64_t gradientStride,
-                                          int64_t rows, int64_t width, int64_t period) {
+TILTH_EXPORT void tilth_add_rows_backward(int threads, float* tableGradient, const void* gradient, int64_t gradientStride,
+                                          int bf16, int64_t rows, int64_t width, int64_t period) {
   Timer timer;
-  auto sum = [&](int64_t firstRow, int64_t lastRow, int64_t from, int64_t to) {
-    for (int64_t start = 0; start < rows; start += period)
-      for (int64_t p = firstRow; p < std::min(lastRow, rows - start); p++) {
-        float* into = tableGradient + p * width;
-        const float* one = gradient + (start + p) * gradientStride;
-        for (int64_t i = from; i < to; i++) into[i] += one[i];
-      }
-  };
   const int used = rows * width < kGrain ? 1 : threads;
-  if (period >= 16) parallelFor(used, period, 1, [&](int64_t begin, int64_t end) { sum(begin, end, 0, width); });
-  else parallelFor(used, width, 16, [&](int64_t begin, int64_t end) { sum(0, period, begin, end); });
+  withNumber(bf16, [&](auto number) {
+    auto* upstream = static_cast<const decltype(number)*>(gradient);
+    auto sum = [&](int64_t firstRow, int64_t lastRow, int64_t from, int64_t to) {
+      for (int64_t start = 0; start < rows; start += period)
+        for (int64_t p = firstRow; p < std::min(lastRow, rows - start); p++) {
+          float* into = tableGradient + p * width;
+          auto* one = upstream + (start + p) * gradientStride;
+          int64_t i = from;
+          for (; i + W <= to; i += W) store(into + i, load(into + i) + load(one + i));
+          for (; i < to; i++) into[i] += toFloat(one[i]);
+        }
+    };
+    if (period >= 16) parallelFor(used, period, 1, [&](int64_t begin, int64_t end) { sum(begin, end, 0, width); });
+    else parallelFor(used, width, 16, [&](int64_t begin, int64_t end) { sum(0, period, begin, end); });
+  });
 }

@@ -6,15 +6,12 @@
 #include <cstring>
 
 #include "gemm.h"
-#include "pool.h"
-#include "vector.h"
 
 namespace {
 
 using namespace tilth;
 
 constexpr int64_t kStep = 2 * W;  // bfloat16 values in a vector
-constexpr int64_t kFewRows = 16;
 constexpr int kScratch = 6;
 
 typedef uint32_t Words __attribute__((vector_size(W * 4)));
@@ -35,18 +32,19 @@ inline Words loadLast(const uint16_t* from, int64_t count) {
 }
 
 // Each step of a row: its even values, then its odd ones; zeros behind the end.
-void splitPairs(const float* from, int64_t k, float* to) {
+template <typename Number>
+void splitPairs(const Number* from, int64_t k, float* to) {
   for (int64_t p = 0; p < k; p += kStep, to += kStep)
     for (int64_t i = 0; i < W; i++) {
-      to[i] = p + 2 * i < k ? from[p + 2 * i] : 0.0f;
-      to[W + i] = p + 2 * i + 1 < k ? from[p + 2 * i + 1] : 0.0f;
+      to[i] = p + 2 * i < k ? toFloat(from[p + 2 * i]) : 0.0f;
+      to[W + i] = p + 2 * i + 1 < k ? toFloat(from[p + 2 * i + 1]) : 0.0f;
     }
 }
 
-// ROWS rows of the weight by M rows of activations.
+// ROWS rows of the weight, from `column` of the result on, by M rows of activations, from `row` on.
 template <int ROWS, int M>
-void products(int64_t k, const float* pairs, int64_t pairStride, const uint16_t* weight, int64_t weightStride, float* out,
-              int64_t outStride) {
+void products(int64_t k, const float* pairs, int64_t pairStride, const uint16_t* weight, int64_t weightStride, const Result& c,
+              int64_t row, int64_t column) {
   Vector even[ROWS][M] = {}, odd[ROWS][M] = {};
   const int64_t whole = k / kStep * kStep;
   auto step = [&](int64_t p, auto&& wordsOf) {
@@ -68,18 +66,24 @@ void products(int64_t k, const float* pairs, int64_t pairStride, const uint16_t*
     });
   }
   if (whole < k) step(whole, [&](const uint16_t* from) { return loadLast(from, k - whole); });
-  for (int r = 0; r < ROWS; r++)
-    for (int i = 0; i < M; i++) out[i * outStride + r] = sumOf(even[r][i] + odd[r][i]);
+  withNumber(c.bf16, [&](auto number) {
+    for (int r = 0; r < ROWS; r++)
+      for (int i = 0; i < M; i++) {
+        auto* to = static_cast<decltype(number)*>(c.at(row + i, column + r));
+        const float sum = sumOf(even[r][i] + odd[r][i]) + (c.bias ? c.bias[column + r] : 0.0f);
+        storeOne(to, c.accumulate ? toFloat(*to) + sum : sum);
+      }
+  });
 }
 
 template <int M>
 void productRows(Range range, int64_t k, const float* pairs, int64_t pairStride, const uint16_t* weight, int64_t weightStride,
-                 float* out, int64_t outStride) {
+                 const Result& c, int64_t row) {
   constexpr int ROWS = M == 1 ? 4 : 2;
   int64_t j = range.begin;
   for (; j + ROWS <= range.end; j += ROWS)
-    products<ROWS, M>(k, pairs, pairStride, weight + j * weightStride, weightStride, out + j, outStride);
-  for (; j < range.end; j++) products<1, M>(k, pairs, pairStride, weight + j * weightStride, weightStride, out + j, outStride);
+    products<ROWS, M>(k, pairs, pairStride, weight + j * weightStride, weightStride, c, row, j);
+  for (; j < range.end; j++) products<1, M>(k, pairs, pairStride, weight + j * weightStride, weightStride, c, row, j);
 }
 
 void widen(const uint16_t* from, int64_t count, float* to) {
@@ -89,32 +93,38 @@ void widen(const uint16_t* from, int64_t count, float* to) {
   }
 }
 
-void fewRows(int64_t m, int64_t n, int64_t k, const float* a, int64_t aStride, const uint16_t* weight, int64_t weightStride,
-             float* out, int64_t outStride, int thread, const Team& team) {
-  const int64_t pairStride = (k + kStep - 1) / kStep * kStep;
+}  // namespace
+
+void tilth::fewRowsOnTeam(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, const Result& c, int thread,
+                          const Team& team) {
+  const auto* weight = static_cast<const uint16_t*>(b.data);
+  const int64_t weightStride = b.columnStride, pairStride = (k + kStep - 1) / kStep * kStep;
   float* pairs = static_cast<float*>(scratch(thread, kScratch, m * pairStride * 4));
-  for (int64_t i = 0; i < m; i++) splitPairs(a + i * aStride, k, pairs + i * pairStride);
-  Range range = partOf(n, thread, team.threads, 16);
+  withNumber(a.bf16, [&](auto number) {
+    for (int64_t i = 0; i < m; i++) splitPairs(static_cast<const decltype(number)*>(a.at(i, 0)), k, pairs + i * pairStride);
+  });
+  const Range range = partOf(n, thread, team.threads, 16);
   // Blocks of weights that stay in the second-level cache while every group of rows passes over them.
-  const int64_t block = std::max<int64_t>(4, (128 << 10) / std::max<int64_t>(1, k) / 4 * 4);
+  const int64_t fitting = std::max<int64_t>(4, (128 << 10) / std::max<int64_t>(1, k) / 4 * 4);
+  const int64_t block = m <= 4 ? std::max<int64_t>(1, range.end - range.begin) : fitting;
   for (int64_t j = range.begin; j < range.end; j += block) {
-    Range part{j, std::min(range.end, j + (m <= 4 ? range.end - j : block))};
+    const Range part{j, std::min(range.end, j + block)};
     for (int64_t i = 0; i < m; i += 4) {
       const float* left = pairs + i * pairStride;
-      float* to = out + i * outStride;
       switch (std::min<int64_t>(4, m - i)) {
-        case 1: productRows<1>(part, k, left, pairStride, weight, weightStride, to, outStride); break;
-        case 2: productRows<2>(part, k, left, pairStride, weight, weightStride, to, outStride); break;
-        case 3: productRows<3>(part, k, left, pairStride, weight, weightStride, to, outStride); break;
-        default: productRows<4>(part, k, left, pairStride, weight, weightStride, to, outStride);
+        case 1: productRows<1>(part, k, left, pairStride, weight, weightStride, c, i); break;
+        case 2: productRows<2>(part, k, left, pairStride, weight, weightStride, c, i); break;
+        case 3: productRows<3>(part, k, left, pairStride, weight, weightStride, c, i); break;
+        default: productRows<4>(part, k, left, pairStride, weight, weightStride, c, i);
       }
     }
-    if (m <= 4) break;
   }
 }
 
-void manyRows(int64_t m, int64_t n, int64_t k, const float* a, int64_t aStride, const uint16_t* weight, int64_t weightStride,
-              float* out, int64_t outStride, Precision precision, int thread, const Team& team) {
+void tilth::storedProductOnTeam(int64_t m, int64_t n, int64_t k, const Matrix& a, const Matrix& b, const Result& c, int thread,
+                                const Team& team) {
+  const auto* weight = static_cast<const uint16_t*>(b.data);
+  const int64_t weightStride = b.columnStride;
   const int64_t rows = std::max<int64_t>(32, std::min<int64_t>(2048, (1 << 20) / std::max<int64_t>(1, k)) / 32 * 32);
   if (thread == 0) scratch(0, kScratch, rows * k * 4);
   team.barrier();
@@ -124,23 +134,10 @@ void manyRows(int64_t m, int64_t n, int64_t k, const float* a, int64_t aStride, 
     Range mine = partOf(count, thread, team.threads, 8);
     for (int64_t row = mine.begin; row < mine.end; row++) widen(weight + (j + row) * weightStride, k, wide + row * k);
     team.barrier();
-    gemmOnTeam(m, count, k, Matrix{a, aStride, 1}, Matrix{static_cast<const float*>(wide), 1, k}, out + j, outStride, false, precision, thread, team);
+    const Result part(c.at(0, j), c.stride, c.accumulate, c.bf16, c.bias ? c.bias + j : nullptr);
+    gemmOnTeam(m, count, k, a, Matrix{static_cast<const float*>(wide), 1, k}, part, Precision::f32, thread, team);
     team.barrier();
   }
-}
-
-}  // namespace
-
-TILTH_EXPORT void tilth_stored_product(int threads, float* out, int64_t outStride, const float* a, int64_t aStride,
-                                       const uint16_t* weight, int64_t weightStride, int64_t m, int64_t n, int64_t k,
-                                       int precision) {
-  Timer timer;
-  parallel(2 * m * n * k < 200000 ? 1 : threads, [&](int thread, const Team& team) {
-    if (m <= kFewRows)
-      fewRows(m, n, k, a, aStride, weight, weightStride, out, outStride, thread, team);
-    else
-      manyRows(m, n, k, a, aStride, weight, weightStride, out, outStride, precisionOf(precision), thread, team);
-  });
 }
 
 // Rows of a bfloat16 table by id. Returns the first bad id's position + 1, or 0.

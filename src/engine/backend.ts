@@ -138,14 +138,20 @@ export interface Kernels {
 
   /**
    * out [m, n] = op(a) · op(b), where op transposes if asked: a is [m, k] or [k, m] transposed, b is [k, n] or [n, k].
-   * With `accumulate`, adds to out. All three are numbers, each of its own type; row strides are honoured on all.
+   * With `accumulate`, adds to out; `bias` [n] is added to every row. All three are numbers, each of its own type; row strides are
+   * honoured on all.
    * Bound: 2·m·n·k FLOPs.
    */
   matmul(
     out: Tensor,
     a: Tensor,
     b: Tensor,
-    options: { readonly transposeA?: boolean; readonly transposeB?: boolean; readonly accumulate?: boolean },
+    options: {
+      readonly transposeA?: boolean;
+      readonly transposeB?: boolean;
+      readonly accumulate?: boolean;
+      readonly bias?: Tensor;
+    },
   ): void;
 
   /** out[t] = table[ids[t]]. out: [tokens, width], table: [vocabulary, width], ids: i32 [tokens] within the vocabulary. */
@@ -181,8 +187,9 @@ export interface Kernels {
   }): void;
 
   /**
-   * sum = x + delta (if given; `sum` may be either), out = (s − mean(s)) / √(var(s) + ε) · weight + bias with s = sum or x
-   * (Ba et al. 2016). x, delta, sum, out: [rows, width]; weight, bias: [width]; mean, inverseDeviation: [rows], kept for backward.
+   * sum = x + delta (both given or neither; `sum` may be `x`), out = (s − mean(s)) / √(var(s) + ε) · weight + bias with s = sum
+   * or x (Ba et al. 2016). x, sum: [rows, width]; delta, out: numbers, [rows, width]; weight, bias: [width]; mean,
+   * inverseDeviation: [rows], kept for backward.
    */
   layerNorm(tensors: {
     out: Tensor;
@@ -195,7 +202,7 @@ export interface Kernels {
     sum?: Tensor;
     epsilon: number;
   }): void;
-  /** As `rmsNormBackward`; weightGradient and biasGradient accumulate. */
+  /** As `rmsNormBackward`, its types too; weightGradient and biasGradient accumulate. */
   layerNormBackward(tensors: {
     xGradient: Tensor;
     weightGradient: Tensor;
@@ -210,14 +217,14 @@ export interface Kernels {
 
   /**
    * RMS norm of each head of packed rows (QK-norm: Henry et al. 2020; Qwen3): the first `queryHeads` heads times queryWeight,
-   * the next `keyHeads` times keyWeight, further columns copied. x, out: [tokens, ≥ heads · headSize], weights: [headSize],
+   * the next `keyHeads` times keyWeight, further columns copied. x, out: numbers of one type, [tokens, ≥ heads · headSize], weights: [headSize],
    * inverseRms: [tokens, queryHeads + keyHeads], kept for backward.
    */
   headNorm(
     tensors: { out: Tensor; inverseRms: Tensor; x: Tensor; queryWeight: Tensor; keyWeight: Tensor; epsilon: number },
     shape: HeadNormShape,
   ): void;
-  /** xGradient is overwritten, the gradients of the weights accumulate. */
+  /** xGradient is overwritten, the gradients of the weights accumulate; x, gradient and xGradient: numbers of one type. */
   headNormBackward(
     tensors: {
       xGradient: Tensor;
@@ -267,14 +274,15 @@ export interface Kernels {
     shape: AttentionShape,
   ): void;
 
-  /** out = f(x), element by element. `out` may be `x`. */
+  /** out = f(x), element by element. `out` may be `x`; both are numbers of one type. */
   activation(out: Tensor, x: Tensor, kind: ActivationKind): void;
-  /** xGradient = gradient · f′(x). `xGradient` may be `gradient`. */
+  /** xGradient = gradient · f′(x). `xGradient` may be `gradient`; all three are numbers of one type. */
   activationBackward(xGradient: Tensor, gradient: Tensor, x: Tensor, kind: ActivationKind): void;
 
   /**
    * Dropout (Srivastava et al. 2014): elements become 0 with that probability, the others x / (1 − probability). Which ones
-   * depends on (key, index of the element) alone, so that the same call on a gradient is the backward pass. `out` may be `x`.
+   * depends on (key, index of the element) alone, so that the same call on a gradient is the backward pass. `out` may be `x`; both
+   * are numbers of one type.
    * @param key an integer in [0, 2³²)
    */
   dropout(out: Tensor, x: Tensor, probability: number, key: number): void;
@@ -323,7 +331,7 @@ export interface Kernels {
 
   /** out[r] = x[r] + table[r mod period], table: [period, width]. `out` may be `x`. Row strides honoured on out and x. */
   addRows(out: Tensor, x: Tensor, table: Tensor): void;
-  /** tableGradient[r mod period] += gradient[r], in the order of rows (accumulates). Row stride honoured on gradient. */
+  /** tableGradient[r mod period] += gradient[r], in the order of rows (accumulates). gradient: numbers, its row stride honoured. */
   addRowsBackward(tableGradient: Tensor, gradient: Tensor): void;
 
   /** out = x / max(‖x‖, 1e-12), row by row. x, out: [rows, width]; inverseNorm: [rows], kept for backward. */

@@ -131,8 +131,9 @@ export class BertModel implements LanguageModel<BertConfiguration> {
       visibleFrom: engine.constant(batch.visibleFrom),
       visibleTo: engine.constant(batch.visibleTo ?? new Int32Array(batch.tokens.length).fill(length)),
     };
+    // The norm's output is the residual stream.
     const afterSum = (x: Variable, delta: Variable, name: string) =>
-      engine.run(residualLayerNorm, { x, delta, ...weightAndBias(this.arena, name) }, { epsilon }).out;
+      engine.run(residualLayerNorm, { x, delta, ...weightAndBias(this.arena, name) }, { epsilon, type: "f32" }).out;
 
     let stream = this.embed(engine, batch);
     for (let index = 0; index < layers; index++) {
@@ -141,12 +142,21 @@ export class BertModel implements LanguageModel<BertConfiguration> {
       ({ stream } = engine.checkpoint(() => {
         const packed = this.linear(engine, before, `${name}.queryKeyValue`);
         const attended = engine.run(attention, { packed }, { shape, ...mask }).out;
+        engine.release(packed);
         const mixed = this.dropped(engine, this.linear(engine, attended, `${name}.attentionOutput`), batch, index, 1);
+        engine.release(attended);
         const middle = afterSum(before, mixed, `${name}.attentionNorm`);
-        const up = engine.run(activation, { x: this.linear(engine, middle, `${name}.up`) }, { kind: "gelu" }).out;
-        const down = this.dropped(engine, this.linear(engine, up, `${name}.down`), batch, index, 2);
-        return { stream: afterSum(middle, down, `${name}.mlpNorm`) };
+        engine.release(mixed);
+        const up = this.linear(engine, middle, `${name}.up`);
+        const activated = engine.run(activation, { x: up }, { kind: "gelu" }).out;
+        engine.release(up);
+        const down = this.dropped(engine, this.linear(engine, activated, `${name}.down`), batch, index, 2);
+        engine.release(activated);
+        const after = afterSum(middle, down, `${name}.mlpNorm`);
+        engine.release(middle, down);
+        return { stream: after };
       }));
+      if (index > 0) engine.release(before);
     }
     return stream;
   }
@@ -193,7 +203,8 @@ export class BertModel implements LanguageModel<BertConfiguration> {
     ).out;
     const placed = engine.run(addRows, { x: typed, table: lookUp("positions", order) }, {}).out;
     const { normEpsilon: epsilon } = this.configuration;
-    const normed = engine.run(layerNorm, { x: placed, ...weightAndBias(this.arena, "embeddingNorm") }, { epsilon }).out;
+    const norm = weightAndBias(this.arena, "embeddingNorm");
+    const normed = engine.run(layerNorm, { x: placed, ...norm }, { epsilon, type: "f32" }).out;
     return this.dropped(engine, normed, batch, 0, 0);
   }
 

@@ -129,7 +129,8 @@ class ClipModel implements ImageTextModel<ClipConfiguration> {
       positions: arena.get("vision.positions"),
       classToken: arena.get("vision.class"),
     });
-    const x = engine.run(layerNorm, { x: patches, ...weightAndBias(arena, "vision.preNorm") }, { epsilon }).out;
+    const norm = weightAndBias(arena, "vision.preNorm");
+    const x = engine.run(layerNorm, { x: patches, ...norm }, { epsilon, type: "f32" }).out;
     const shape = { sequences: batch.images, length, causal: false };
     const stream = runEncoder(engine, arena, "vision", towerOf(configuration, "vision"), x, shape);
     const classRows = engine.constant(Int32Array.from({ length: batch.images }, (_, image) => image * length));

@@ -101,6 +101,75 @@ export function rowsOfParameter({ tensor, parameterGradient }: Parameter, start:
   return { tensor: part(tensor), requiresGradient: true, parameterGradient: part(parameterGradient) };
 }
 
+/** How the blocks of a stack are named and what they do with their activations. */
+export interface BlockRun {
+  /** Of the parameters: `<prefix>0.up.weight`. */
+  readonly prefix: string;
+  /** Attention of packed [query | key | value] rows of a layer. */
+  attend(packed: Variable, layer: number): Variable;
+  /** Dropout of a branch's end; place 1 is behind attention, 2 behind the MLP. None if left out. */
+  dropped?(branch: Variable, layer: number, place: 1 | 2): Variable;
+}
+
+/** A residual stream and what is still to be added to it: nothing before the first block. */
+interface Stream {
+  readonly stream: Variable;
+  readonly delta?: Variable;
+}
+
+/** Layer norm of the stream with its delta; `sum` is the stream from there on. */
+export function addAndNorm(
+  engine: Engine,
+  arena: ParameterArena,
+  { stream, delta }: Stream,
+  name: string,
+  epsilon: number,
+): { readonly sum: Variable; readonly out: Variable } {
+  const norm = weightAndBias(arena, name);
+  return delta === undefined
+    ? { sum: stream, out: engine.run(layerNorm, { x: stream, ...norm }, { epsilon }).out }
+    : engine.run(residualLayerNorm, { x: stream, delta, ...norm }, { epsilon });
+}
+
+/** Runs pre-norm blocks over the stream x: [tokens, width]. Activations that no backward pass reads are given back at once. */
+export function runBlocks(
+  engine: Engine,
+  arena: ParameterArena,
+  { layers, normEpsilon, activation: kind }: Pick<EncoderSizes, "layers" | "normEpsilon" | "activation">,
+  x: Variable,
+  { prefix, attend, dropped = (branch) => branch }: BlockRun,
+): Stream {
+  const linear = (input: Variable, name: string) =>
+    engine.run(linearWithBias, { x: input, ...weightAndBias(arena, name) }, {}).out;
+  let before: Stream = { stream: x };
+  for (let index = 0; index < layers; index++) {
+    const name = `${prefix}${index}`;
+    const after = engine.checkpoint(() => {
+      const first = addAndNorm(engine, arena, before, `${name}.attentionNorm`, normEpsilon);
+      const packed = linear(first.out, `${name}.queryKeyValue`);
+      engine.release(first.out);
+      const attended = attend(packed, index);
+      engine.release(packed);
+      const mixed = dropped(linear(attended, `${name}.attentionOutput`), index, 1);
+      engine.release(attended);
+      const middle = { stream: first.sum, delta: mixed };
+      const second = addAndNorm(engine, arena, middle, `${name}.mlpNorm`, normEpsilon);
+      engine.release(mixed);
+      if (before.delta !== undefined) engine.release(first.sum);
+      const up = linear(second.out, `${name}.up`);
+      engine.release(second.out);
+      const activated = engine.run(activation, { x: up }, { kind }).out;
+      engine.release(up);
+      const down = dropped(linear(activated, `${name}.down`), index, 2);
+      engine.release(activated);
+      return { delta: down, stream: second.sum };
+    });
+    if (before.delta !== undefined) engine.release(before.stream, before.delta);
+    before = after;
+  }
+  return before;
+}
+
 /** What the blocks make of x: [sequences · length, width]; the stream before any last norm. */
 export function runEncoder(
   engine: Engine,
@@ -110,37 +179,17 @@ export function runEncoder(
   x: Variable,
   { sequences, length, causal }: { sequences: number; length: number; causal: boolean },
 ): Variable {
-  const { width, attentionHeads: heads, normEpsilon: epsilon, activation: kind } = sizes;
+  const { width, attentionHeads: heads } = sizes;
   const headSize = width / heads;
   const shape = {
     ...{ sequences, queryLength: length, keyLength: length, heads, keyValueHeads: heads, headSize },
     ...{ scale: 1 / Math.sqrt(headSize), causal },
   };
-  const addAndNorm = (stream: Variable, delta: Variable | undefined, name: string) => {
-    const norm = weightAndBias(arena, name);
-    return delta === undefined
-      ? { sum: stream, out: engine.run(layerNorm, { x: stream, ...norm }, { epsilon }).out }
-      : engine.run(residualLayerNorm, { x: stream, delta, ...norm }, { epsilon });
-  };
-  const linear = (input: Variable, name: string) =>
-    engine.run(linearWithBias, { x: input, ...weightAndBias(arena, name) }, {}).out;
-
-  let stream = x;
-  let delta: Variable | undefined;
-  for (let index = 0; index < sizes.layers; index++) {
-    const name = `${prefix}.layers.${index}`;
-    const first = addAndNorm(stream, delta, `${name}.attentionNorm`);
-    // The first norm stays outside: it writes its sum over the delta that came before.
-    const after = engine.checkpoint(() => {
-      const packed = linear(first.out, `${name}.queryKeyValue`);
-      const mixed = linear(engine.run(attention, { packed }, { shape }).out, `${name}.attentionOutput`);
-      const second = addAndNorm(first.sum, mixed, `${name}.mlpNorm`);
-      const activated = engine.run(activation, { x: linear(second.out, `${name}.up`) }, { kind }).out;
-      return { delta: linear(activated, `${name}.down`), stream: second.sum };
-    });
-    ({ delta, stream } = after);
-  }
-  return delta === undefined ? stream : engine.run(add, { a: delta, b: stream }, {}).out;
+  const { stream, delta } = runBlocks(engine, arena, sizes, x, {
+    prefix: `${prefix}.layers.`,
+    attend: (packed) => engine.run(attention, { packed }, { shape }).out,
+  });
+  return delta === undefined ? stream : engine.run(add, { a: stream, b: delta }, {}).out;
 }
 
 /** Images, [images, channels, size, size]. */

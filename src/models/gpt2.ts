@@ -5,21 +5,25 @@
  */
 import { z } from "zod";
 import {
-  activation,
   addRows,
   attention,
   dropout,
   type Engine,
   embedding,
-  layerNorm,
-  linearWithBias,
   ParameterArena,
   type ParameterSpecification,
-  residualLayerNorm,
   type Variable,
 } from "../engine/index.ts";
 import { mixKeys, settingsObject, TilthError } from "../foundation/index.ts";
-import { linearParameters, mapped, mappedPair, normalParameter, normParameters, weightAndBias } from "./encoder.ts";
+import {
+  addAndNorm,
+  linearParameters,
+  mapped,
+  mappedPair,
+  normalParameter,
+  normParameters,
+  runBlocks,
+} from "./encoder.ts";
 import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 import {
   type Architecture,
@@ -140,48 +144,16 @@ class Gpt2Model implements LanguageModel<Gpt2Configuration> {
     attend: (packed: Variable, layer: number) => Variable,
     dropoutKey?: number,
   ): Variable {
-    const { normEpsilon: epsilon, layers, dropout: probability } = this.configuration;
+    const { normEpsilon, layers, dropout: probability } = this.configuration;
     const dropped = (x: Variable, layer: number, place: number) =>
       dropoutKey === undefined || probability === 0
         ? x
         : engine.run(dropout, { x }, { probability, key: mixKeys(dropoutKey, layer, place) }).out;
-    const linear = (x: Variable, name: string) =>
-      engine.run(linearWithBias, { x, ...weightAndBias(this.arena, name) }, {}).out;
-    const addAndNorm = (x: Variable, delta: Variable | undefined, name: string) => {
-      const norm = weightAndBias(this.arena, name);
-      return delta === undefined
-        ? { sum: x, out: engine.run(layerNorm, { x, ...norm }, { epsilon }).out }
-        : engine.run(residualLayerNorm, { x, delta, ...norm }, { epsilon });
-    };
-
     const words = this.lookUp(engine, "embedding", tokens);
-    let stream = dropped(engine.run(addRows, { x: words, table: positions }, {}).out, 0, 0);
-    let delta: Variable | undefined;
-    for (let index = 0; index < layers; index++) {
-      const name = `layers.${index}`;
-      const [before, change] = [stream, delta];
-      ({ delta, stream } = engine.checkpoint(() => {
-        const first = addAndNorm(before, change, `${name}.attentionNorm`);
-        const packed = linear(first.out, `${name}.queryKeyValue`);
-        engine.release(first.out);
-        const attended = attend(packed, index);
-        engine.release(packed);
-        const mixed = dropped(linear(attended, `${name}.attentionOutput`), index, 1);
-        engine.release(attended);
-        const second = addAndNorm(first.sum, mixed, `${name}.mlpNorm`);
-        // The new sum lies in the memory of `mixed`.
-        engine.release(first.sum);
-        const up = linear(second.out, `${name}.up`);
-        engine.release(second.out);
-        const activated = engine.run(activation, { x: up }, { kind: "gelu-tanh" }).out;
-        engine.release(up);
-        const down = dropped(linear(activated, `${name}.down`), index, 2);
-        engine.release(activated);
-        return { delta: down, stream: second.sum };
-      }));
-      if (change !== undefined) engine.release(before, change);
-    }
-    return addAndNorm(stream, delta, "norm").out;
+    const placed = dropped(engine.run(addRows, { x: words, table: positions }, {}).out, 0, 0);
+    const sizes = { layers, normEpsilon, activation: "gelu-tanh" } as const;
+    const last = runBlocks(engine, this.arena, sizes, placed, { prefix: "layers.", attend, dropped });
+    return addAndNorm(engine, this.arena, last, "norm", normEpsilon).out;
   }
 }
 
@@ -238,8 +210,6 @@ export const gpt2: Architecture<Gpt2Configuration> = {
   create: (engine, configuration) => new Gpt2Model(engine, configuration),
   weights,
   isRedundant: (name) => /\.attn\.(masked_)?bias$/.test(name),
-  // The bare GPT2Model, and the first files on the hub, have no prefix.
-  canonicalName: (name) => (/^(transformer\.|lm_head\.)/.test(name) ? name : `transformer.${name}`),
   toHuggingFace: (one) => ({
     architectures: ["GPT2LMHeadModel"],
     model_type: "gpt2",

@@ -65,13 +65,13 @@ for (const count of [1, 17, 65, 40_001]) {
 for (const count of [1, 17, 65, 40_001]) {
   for (const kind of ["gelu", "gelu-tanh", "quick-gelu", "tanh"] as const) {
     add("activation", `${kind} of ${count}, in place too`, 1e-6, (bench, kernels) => {
-      const [x, out] = [bench.normal([count], 3), bench.empty([count])];
+      const [x, out] = [bench.numbers([count], 3), bench.emptyNumbers([count])];
       kernels.activation(out, x, kind);
       kernels.activation(x, x, kind);
       return [out, x];
     });
     add("activationBackward", `${kind} of ${count}, in place too`, 1e-6, (bench, kernels) => {
-      const [x, gradient, out] = [bench.normal([count], 3), bench.normal([count]), bench.empty([count])];
+      const [x, gradient, out] = [bench.numbers([count], 3), bench.numbers([count]), bench.emptyNumbers([count])];
       kernels.activationBackward(out, gradient, x, kind);
       kernels.activationBackward(gradient, gradient, x, kind);
       return [out, gradient];
@@ -79,7 +79,7 @@ for (const count of [1, 17, 65, 40_001]) {
   }
   for (const probability of [0, 0.1, 0.75]) {
     add("dropout", `${count}, probability ${probability}`, 0, (bench, kernels) => {
-      const [x, out] = [bench.normal([count]), bench.empty([count])];
+      const [x, out] = [bench.numbers([count]), bench.emptyNumbers([count])];
       kernels.dropout(out, x, probability, 0xdeadbeef);
       kernels.dropout(x, x, probability, 7);
       return [out, x];
@@ -132,19 +132,21 @@ for (const rows of lengths) {
   }
   for (const withDelta of [false, true]) {
     add("layerNorm", `${rows} × ${width}, ${withDelta ? "with" : "without"} a residual`, 1e-5, (bench, kernels) => {
-      const [x, delta] = [bench.normal([rows, width], 3), bench.normal([rows, width])];
+      const [x, delta] = [bench.normal([rows, width], 3), bench.numbers([rows, width])];
       const [weight, bias] = [bench.normal([width]), bench.normal([width])];
-      const [out, mean, inverseDeviation] = [bench.empty([rows, width]), bench.empty([rows]), bench.empty([rows])];
+      const [out, sum] = [bench.emptyNumbers([rows, width]), bench.empty([rows, width])];
+      const [mean, inverseDeviation] = [bench.empty([rows]), bench.empty([rows])];
       kernels.layerNorm({
         ...{ out, mean, inverseDeviation, x, weight, bias, epsilon: 1e-3 },
-        ...(withDelta ? { delta, sum: delta } : {}),
+        ...(withDelta ? { delta, sum } : {}),
       });
-      return withDelta ? [out, mean, inverseDeviation, delta] : [out, mean, inverseDeviation];
+      return withDelta ? [out, mean, inverseDeviation, sum] : [out, mean, inverseDeviation];
     });
     // One column has no gradient but rounding.
     add("layerNormBackward", `${rows} × ${width + 1}, residual ${withDelta}`, 2e-5, (bench, kernels) => {
       const columns = width + 1;
-      const [x, gradient, residualGradient] = [1, 2, 3].map(() => bench.normal([rows, columns]));
+      const [x, residualGradient] = [1, 2].map(() => bench.normal([rows, columns]));
+      const gradient = bench.numbers([rows, columns]);
       const [weight, bias, weightGradient, biasGradient] = [1, 2, 3, 4].map(() => bench.normal([columns]));
       const [out, mean, inverseDeviation] = [bench.empty([rows, columns]), bench.empty([rows]), bench.empty([rows])];
       kernels.layerNorm({ out, mean, inverseDeviation, x, weight, bias, epsilon: 1e-3 });
@@ -157,17 +159,18 @@ for (const rows of lengths) {
   }
   const shape = { queryHeads: 3, keyHeads: 1, headSize: width };
   add("headNorm", `${rows} tokens, heads of ${width}, further columns`, 1e-5, (bench, kernels) => {
-    const [x, queryWeight, keyWeight] = [bench.normal([rows, 5 * width]), bench.normal([width]), bench.normal([width])];
-    const [out, inverseRms] = [bench.empty([rows, 5 * width]), bench.empty([rows, 4])];
+    const [queryWeight, keyWeight] = [bench.normal([width]), bench.normal([width])];
+    const [x, inverseRms] = [bench.numbers([rows, 5 * width]), bench.empty([rows, 4])];
+    const out = bench.emptyNumbers([rows, 5 * width]);
     kernels.headNorm({ out, inverseRms, x, queryWeight, keyWeight, epsilon: 1e-5 }, shape);
     return [out, inverseRms];
   });
   add("headNormBackward", `${rows} tokens, heads of ${width}`, 2e-5, (bench, kernels) => {
-    const [x, gradient] = [bench.normal([rows, 5 * width]), bench.normal([rows, 5 * width])];
+    const [x, gradient] = [bench.numbers([rows, 5 * width]), bench.numbers([rows, 5 * width])];
     const [queryWeight, keyWeight, queryWeightGradient, keyWeightGradient] = [1, 2, 3, 4].map(() =>
       bench.normal([width]),
     );
-    const [xGradient, inverseRms] = [bench.empty([rows, 5 * width]), bench.empty([rows, 4])];
+    const [xGradient, inverseRms] = [bench.emptyNumbers([rows, 5 * width]), bench.empty([rows, 4])];
     kernels.headNorm({ out: xGradient, inverseRms, x, queryWeight, keyWeight, epsilon: 1e-3 }, shape);
     const weights = { queryWeight, keyWeight, queryWeightGradient, keyWeightGradient };
     kernels.headNormBackward({ xGradient, gradient, x, inverseRms, ...weights }, shape);
@@ -250,7 +253,9 @@ for (const [m, n, k] of [
         const right = accumulate ? bench.stridedNumbers.bind(bench) : bench.strided.bind(bench);
         const b = transposeB ? right(n, k, 1) : right(k, n, 1);
         const out = transposeA ? bench.strided(m, n, 2) : bench.stridedNumbers(m, n, 2);
-        kernels.matmul(out, a, b, { transposeA, transposeB, accumulate });
+        // Layers with a bias are not turned on the left.
+        const bias = transposeA ? {} : { bias: bench.normal([n]) };
+        kernels.matmul(out, a, b, { transposeA, transposeB, accumulate, ...bias });
         return [out];
       });
     }
@@ -378,7 +383,7 @@ for (const [rows, width, period] of [
   });
   add("addRowsBackward", `${rows} × ${width}, every ${period}, strides`, 1e-6, (bench, kernels) => {
     const table = bench.normal([period, width]);
-    kernels.addRowsBackward(table, bench.strided(rows, width, 2));
+    kernels.addRowsBackward(table, bench.stridedNumbers(rows, width, 2));
     return [table];
   });
 }
@@ -543,6 +548,29 @@ describe.each(supportedLevels())("native kernels on %s", (level) => {
   });
 });
 
+it("losses without gradients are the same however often and on however many threads they are computed", async () => {
+  // Blocks of tokens follow each other while threads still compute losses of the one before: 1,500 tokens are not whole blocks.
+  const [tokens, width, vocabulary] = [1500, 16, 131];
+  let first: Float32Array | undefined;
+  for (const threads of [1, 2, 3, 4]) {
+    const backend = await createBackend("cpu", { threads });
+    const bench = new Workbench(backend, 3);
+    const [x, weight, losses] = [
+      bench.normal([tokens, width]),
+      bench.normal([vocabulary, width]),
+      bench.empty([tokens]),
+    ];
+    const targets = bench.values(Int32Array.from(bench.below(vocabulary, tokens)));
+    for (let repetition = 0; repetition < 100; repetition++) {
+      backend.kernels.headCrossEntropy({ losses, x, weight, targets });
+      const found = await backend.read(losses);
+      first ??= found;
+      expect(sameBits([found], [first]), `${threads} threads, repetition ${repetition}`).toBe(true);
+    }
+    backend.dispose();
+  }
+});
+
 it("dropout keeps its share, drops elsewhere under another key, and leaves the mean", async () => {
   const bench = new Workbench(await createBackend("reference"), 5);
   const masks = [1, 2].map((key) => {
@@ -605,7 +633,15 @@ describe.each(bfloat16Levels)("bf16 products on %s", (level) => {
   // Kernels whose tensors may be bf16: a result may be rounded to the other side.
   const stored: readonly (keyof Kernels)[] = [
     ...(["fill", "copy", "add", "rmsNorm", "rmsNormBackward", "rope", "swiglu", "swigluBackward"] as const),
-    ...(["matmul", "attention", "attentionBackward", "headCrossEntropy"] as const),
+    ...([
+      "layerNorm",
+      "layerNormBackward",
+      "headNorm",
+      "headNormBackward",
+      "activation",
+      "activationBackward",
+    ] as const),
+    ...(["dropout", "addRowsBackward", "matmul", "attention", "attentionBackward", "headCrossEntropy"] as const),
   ];
   const inBfloat16 = cases.filter(
     (one) => stored.includes(one.kernel) && (several.includes(one) || !(one.kernel in tolerances)),

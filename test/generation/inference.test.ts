@@ -53,6 +53,22 @@ describe.each(supportedLevels())("inference at %s", (level) => {
     delete process.env.TILTH_ISA;
   });
 
+  it("never widens a whole stored matrix", async () => {
+    const converted: string[] = [];
+    const copy: Backend["kernels"]["copy"] = (out, from) => {
+      if (from.type === "bf16" && out.type === "f32") converted.push(`[${from.shape}]`);
+      backend.kernels.copy(out, from);
+    };
+    const watched = { ...backend, kernels: { ...backend.kernels, copy } };
+    const { engine, model } = await heldForInference(trained, watched, "bf16");
+    const cache = model.createCache(engine, 8);
+    await nextLogits(engine, model, [{ sequence: 0, tokens: Int32Array.of(5, 9) }], cache);
+    await nextLogits(engine, model, [{ sequence: 0, tokens: Int32Array.of(3) }], cache);
+    expect(converted.filter((shape) => !shape.startsWith("[1,") && !shape.startsWith("[2,"))).toEqual([]);
+    cache.dispose();
+    model.dispose();
+  });
+
   it.each([1, 2, 3, 4, 5, 16, 17, 64])("multiplies %i rows with stored weights as the reference does", async (m) => {
     const reference = await createBackend("reference");
     for (const [n, k] of [

@@ -7,6 +7,7 @@ import { defineOp } from "../op.ts";
 export const addRows = defineOp<"x" | "table", "out", never, Record<never, never>>({
   name: "addRows",
   inputs: ["x", "table"],
+  keeps: [],
   inPlace: { out: "x" },
   forward(context, { x, table }) {
     context.backend.kernels.addRows(x, x, table);

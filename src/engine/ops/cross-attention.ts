@@ -9,9 +9,10 @@ import { columns } from "../tensor.ts";
 export const crossAttention = defineOp<"query" | "keyValue", "out", "logSumExp", { readonly shape: AttentionShape }>({
   name: "crossAttention",
   inputs: ["query", "keyValue"],
+  takesBfloat16: ["query", "keyValue"],
   forward(context, { query, keyValue }, { shape }) {
     const width = shape.keyValueHeads * shape.headSize;
-    const out = context.allocate(query.shape);
+    const out = context.allocate(query.shape, query.type);
     const logSumExp = context.allocate([shape.heads, shape.sequences * shape.queryLength]);
     const [key, value] = [columns(keyValue, 0, width), columns(keyValue, width, width)];
     context.backend.kernels.attention({ query, key, value, out, logSumExp }, shape);
@@ -21,7 +22,7 @@ export const crossAttention = defineOp<"query" | "keyValue", "out", "logSumExp",
     const width = shape.keyValueHeads * shape.headSize;
     const [key, value] = [columns(keyValue, 0, width), columns(keyValue, width, width)];
     // One kernel makes all three gradients.
-    const [queryGradient, packed] = [context.allocate(query.shape), context.allocate(keyValue.shape)];
+    const [queryGradient, packed] = [query, keyValue].map((one) => context.allocate(one.shape, one.type));
     context.backend.kernels.attentionBackward(
       {
         ...{ query, key, value, out, logSumExp: saved.logSumExp!, gradient: gradients.out!, queryGradient },

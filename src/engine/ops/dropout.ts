@@ -10,6 +10,8 @@ export interface DropoutOptions {
 export const dropout = defineOp<"x", "out", never, DropoutOptions>({
   name: "dropout",
   inputs: ["x"],
+  takesBfloat16: ["x"],
+  keeps: [],
   inPlace: { out: "x" },
   forward(context, { x }, { probability, key }) {
     context.backend.kernels.dropout(x, x, probability, key);

@@ -5,6 +5,7 @@ import { elementCount, type Tensor, widthOf } from "../tensor.ts";
 export const embedding = defineOp<"table", "out", never, { ids: Tensor }>({
   name: "embedding",
   inputs: ["table"],
+  takesBfloat16: ["table"],
   keeps: ["table"],
   forward(context, { table }, { ids }) {
     const out = context.allocate([elementCount(ids), widthOf(table)]);

@@ -11,14 +11,16 @@ export const headNorm = defineOp<
 >({
   name: "headNorm",
   inputs: ["x", "queryWeight", "keyWeight"],
+  takesBfloat16: ["x"],
+  keeps: ["x", "queryWeight", "keyWeight"],
   forward(context, { x, queryWeight, keyWeight }, { shape, epsilon }) {
-    const out = context.allocate(x.shape);
+    const out = context.allocate(x.shape, x.type);
     const inverseRms = context.allocate([rowsOf(x), shape.queryHeads + shape.keyHeads]);
     context.backend.kernels.headNorm({ out, inverseRms, x, queryWeight, keyWeight, epsilon }, shape);
     return { outputs: { out }, saved: { inverseRms } };
   },
   backward(context, gradients, { inputs, saved }, { shape }, sink) {
-    const xGradient = context.allocate(inputs.x.shape);
+    const xGradient = context.allocate(inputs.x.shape, inputs.x.type);
     sink.accumulateOrScratch("queryWeight", (queryWeightGradient) =>
       sink.accumulateOrScratch("keyWeight", (keyWeightGradient) =>
         context.backend.kernels.headNormBackward(
@@ -31,5 +33,6 @@ export const headNorm = defineOp<
       ),
     );
     sink.pass("x", xGradient);
+    context.free(xGradient);
   },
 });

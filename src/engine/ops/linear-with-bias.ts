@@ -1,15 +1,19 @@
 import { defineOp } from "../op.ts";
 import { rowsOf } from "../tensor.ts";
 
-/** out = x · weightᵀ + bias. x: [rows, inputs], weight: [outputs, inputs], bias: [outputs]; out: [rows, outputs]. */
+/**
+ * out = x · weightᵀ + bias. x: [rows, inputs], weight: [outputs, inputs], bias: [outputs]; out: [rows, outputs], in the backend's
+ * precision.
+ */
 export const linearWithBias = defineOp<"x" | "weight" | "bias", "out", never, Record<never, never>>({
   name: "linearWithBias",
   inputs: ["x", "weight", "bias"],
+  takesBfloat16: ["x", "weight"],
+  takesAnyGradient: true,
+  keeps: ["x", "weight"],
   forward(context, { x, weight, bias }) {
-    const { kernels } = context.backend;
-    const out = context.allocate([rowsOf(x), weight.shape[0]]);
-    kernels.matmul(out, x, weight, { transposeB: true });
-    kernels.addRows(out, out, bias);
+    const out = context.allocate([rowsOf(x), weight.shape[0]], context.backend.precision);
+    context.backend.kernels.matmul(out, x, weight, { transposeB: true, bias });
     return { outputs: { out } };
   },
   backward({ backend: { kernels } }, gradients, { inputs: { x, weight } }, _options, sink) {

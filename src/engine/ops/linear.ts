@@ -5,7 +5,7 @@ import { rowsOf } from "../tensor.ts";
 export const linear = defineOp<"x" | "weight", "out", never, Record<never, never>>({
   name: "linear",
   inputs: ["x", "weight"],
-  takesBfloat16: ["x"],
+  takesBfloat16: ["x", "weight"],
   takesAnyGradient: true,
   keeps: ["x", "weight"],
   forward(context, { x, weight }) {

@@ -1,35 +1,42 @@
 import { defineOp } from "../op.ts";
-import { rowsOf } from "../tensor.ts";
+import { type LayerNormOptions, layerNormalized, layerNormStatistics } from "./layer-norm.ts";
 
 /**
  * The residual stream and its next norm in one pass: sum = x + delta, out = layerNorm(sum) · weight + bias.
- * x, delta: [rows, width], weight, bias: [width]. `sum` takes the memory of `delta`, which nothing else needs. A post-norm
- * model (BERT) goes on with `out` alone.
+ * x, delta, sum: [rows, width], weight, bias: [width]; the stream is f32. A post-norm model (BERT) goes on with `out` alone.
  */
 export const residualLayerNorm = defineOp<
   "x" | "delta" | "weight" | "bias",
   "sum" | "out",
   "mean" | "inverseDeviation",
-  { epsilon: number }
+  LayerNormOptions
 >({
   name: "residualLayerNorm",
   inputs: ["x", "delta", "weight", "bias"],
-  inPlace: { sum: "delta" },
-  forward(context, { x, delta, weight, bias }, { epsilon }) {
-    const out = context.allocate(x.shape);
-    const [mean, inverseDeviation] = [context.allocate([rowsOf(x)]), context.allocate([rowsOf(x)])];
-    context.backend.kernels.layerNorm({
-      ...{ out, mean, inverseDeviation, x: delta, delta: x, sum: delta, weight, bias, epsilon },
-    });
-    return { outputs: { sum: delta, out }, saved: { mean, inverseDeviation } };
+  takesBfloat16: ["delta"],
+  keeps: ["sum", "weight", "bias"],
+  recompute: {
+    out: (context, { inputs: { weight, bias }, outputs: { sum }, saved }, options) => {
+      const statistics = { mean: saved.mean!, inverseDeviation: saved.inverseDeviation! };
+      return layerNormalized(context, { x: sum, weight, bias }, statistics, options);
+    },
   },
-  backward(context, gradients, { inputs: { x, weight }, outputs: { sum }, saved }, _options, sink) {
+  forward(context, { x, delta, weight, bias }, { epsilon, type = context.backend.precision }) {
+    const [sum, out, saved] = [
+      context.allocate(x.shape),
+      context.allocate(x.shape, type),
+      layerNormStatistics(context, x),
+    ];
+    context.backend.kernels.layerNorm({ out, ...saved, x, delta, sum, weight, bias, epsilon });
+    return { outputs: { sum, out }, saved: { ...saved } };
+  },
+  backward(context, gradients, { inputs: { weight }, outputs: { sum }, saved }, _options, sink) {
     if (gradients.out === undefined) {
       sink.pass("x", gradients.sum!);
       sink.pass("delta", gradients.sum!);
       return;
     }
-    const sumGradient = context.allocate(x.shape);
+    const sumGradient = context.allocate(sum.shape);
     sink.accumulateOrScratch("weight", (weightGradient) =>
       sink.accumulateOrScratch("bias", (biasGradient) =>
         context.backend.kernels.layerNormBackward({
@@ -40,5 +47,6 @@ export const residualLayerNorm = defineOp<
     );
     sink.pass("x", sumGradient);
     sink.pass("delta", sumGradient);
+    context.free(sumGradient);
   },
 });

@@ -2,7 +2,7 @@
 
 FUNCTION(void, patches, int, float*, const float*, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
 FUNCTION(void, add_rows, int, float*, int64_t, const float*, int64_t, const float*, int64_t, int64_t, int64_t);
-FUNCTION(void, add_rows_backward, int, float*, const float*, int64_t, int64_t, int64_t, int64_t);
+FUNCTION(void, add_rows_backward, int, float*, const void*, int64_t, int, int64_t, int64_t, int64_t);
 FUNCTION(void, l2_normalize, int, float*, float*, const float*, int64_t, int64_t);
 FUNCTION(void, l2_normalize_backward, int, float*, const float*, const float*, const float*, int64_t, int64_t);
 FUNCTION(int64_t, contrastive_loss, int, float*, const float*, const float*, const float*, const float*, float*, float*, float*,
@@ -51,12 +51,15 @@ KERNEL(add_rows) {
 }
 
 KERNEL(add_rows_backward) {
-  for (int64_t period : {1, 7, 65})
-    overMatrices([=](int64_t rows, int64_t width) {
-      Floats gradient(span(rows, width, width + 2)), table(period * width);
-      tilth_add_rows_backward(threads, table, gradient, width + 2, rows, width, period);
-      table.keep();
-    });
+  overTypes([=](bool bf16) {
+    for (int64_t period : {1, 7, 65})
+      overMatrices([=](int64_t rows, int64_t width) {
+        Numbers gradient(span(rows, width, width + 2), bf16);
+        Floats table(period * width);
+        tilth_add_rows_backward(threads, table, gradient, width + 2, bf16, rows, width, period);
+        if (!bf16) table.keep();
+      });
+  });
 }
 
 KERNEL(l2_normalize) {

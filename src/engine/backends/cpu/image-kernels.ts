@@ -2,7 +2,7 @@
 import { TilthError } from "../../../foundation/index.ts";
 import type { Kernels, Precision } from "../../backend.ts";
 import { rowsOf, type Tensor, widthOf } from "../../tensor.ts";
-import { addressOf, flat, requireShape } from "./checks.ts";
+import { addressOf, flat, requireShape, stridedNumbers } from "./checks.ts";
 import type { NativeLibraryFunctions } from "./library.ts";
 
 type ImageKernels = Pick<
@@ -36,8 +36,8 @@ export function imageKernels(library: NativeLibraryFunctions, threads: number, p
     addRowsBackward(tableGradient, gradient) {
       const width = widthOf(gradient);
       requireShape(tableGradient, rowsOf(tableGradient), width, "addRowsBackward: table");
-      const [to, from] = [flat(tableGradient, "addRowsBackward"), addressOf(gradient, "f32", "addRowsBackward")];
-      library.add_rows_backward(threads, to, from, gradient.rowStride, rowsOf(gradient), width, rowsOf(tableGradient));
+      const [to, from] = [flat(tableGradient, "addRowsBackward"), stridedNumbers(gradient, "addRowsBackward")];
+      library.add_rows_backward(threads, to, ...from, rowsOf(gradient), width, rowsOf(tableGradient));
     },
 
     l2Normalize(out, inverseNorm, x) {

@@ -44,25 +44,24 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
     sum: (out, x) => void library.sum(threads, flat(out, "sum"), flat(x, "sum"), elementCount(x)),
     norm: (out, x) => void library.norm(threads, flat(out, "norm"), flat(x, "norm"), elementCount(x)),
 
-    matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false }) {
+    matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false, bias }) {
       const [m, k] = transposeA ? [widthOf(a), rowsOf(a)] : [rowsOf(a), widthOf(a)];
       const [inner, n] = transposeB ? [widthOf(b), rowsOf(b)] : [rowsOf(b), widthOf(b)];
       if (inner !== k) throw new RangeError(`matmul: inner lengths ${k} and ${inner} differ`);
       requireShape(out, m, n, "matmul: out");
-      if (precision === "f32" && b.type === "bf16") {
-        if (transposeA || !transposeB || accumulate) throw new RangeError("matmul: stored weights multiply as a · bᵀ");
-        const [to, left] = [out, a].map((tensor) => addressOf(tensor, "f32", "matmul"));
-        const weights = [addressOf(b, "bf16", "matmul: b"), b.rowStride];
-        library.stored_product(threads, to, out.rowStride, left, a.rowStride, ...weights, m, n, k, bf16);
-        return;
+      if (bias) requireCounts("matmul: bias", [bias, n]);
+      if (precision === "f32") {
+        const stored = b.type === "bf16";
+        if (stored && (transposeA || !transposeB)) throw new RangeError("matmul: stored weights multiply as a · bᵀ");
+        for (const one of stored ? [out, a] : [out, a, b]) requireSingle(one, "matmul");
       }
-      if (precision === "f32") for (const one of [out, a, b]) requireSingle(one, "matmul");
       const flags = [out, a, b].map((tensor) => bfloat16Flag(tensor, "matmul"));
       const [to, left, right] = [out, a, b].map((tensor) => addressOf(tensor, tensor.type, "matmul"));
       library.matmul(
         threads,
         ...[to, out.rowStride, flags[0], left, a.rowStride, Number(transposeA), flags[1]],
-        ...[right, b.rowStride, Number(transposeB), flags[2], m, n, k, Number(accumulate), bf16],
+        ...[right, b.rowStride, Number(transposeB), flags[2], optional(bias, "matmul: bias"), m, n, k],
+        ...[Number(accumulate), bf16],
       );
     },
 
@@ -87,9 +86,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       const [rows, width] = [rowsOf(x), widthOf(x)];
       for (const matrix of [out, delta, sum]) if (matrix) requireShape(matrix, rows, width, "rmsNorm");
       requireCounts("rmsNorm", [inverseRms, rows], [weight, width]);
-      if ((delta === undefined) !== (sum === undefined)) {
-        throw new RangeError("rmsNorm: delta and sum are given together or not at all");
-      }
+      requireTogether("rmsNorm", delta, sum);
       const [inverse, from, factor, total] = [inverseRms, x, weight, sum].map((one) => optional(one, "rmsNorm"));
       const [to, added] = [numbers(out, "rmsNorm: out"), numbers(delta, "rmsNorm: delta")];
       library.rms_norm(threads, ...to, inverse, from, factor, ...added, total, rows, width, epsilon);
@@ -117,8 +114,10 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       const [rows, width] = [rowsOf(x), widthOf(x)];
       for (const matrix of [out, delta, sum]) if (matrix) requireShape(matrix, rows, width, "layerNorm");
       requireCounts("layerNorm", [mean, rows], [inverseDeviation, rows], [weight, width], [bias, width]);
-      const tensors = [out, mean, inverseDeviation, x, weight, bias, delta, sum];
-      library.layer_norm(threads, ...tensors.map((one) => optional(one, "layerNorm")), rows, width, epsilon);
+      requireTogether("layerNorm", delta, sum);
+      const inputs = [mean, inverseDeviation, x, weight, bias].map((one) => flat(one, "layerNorm"));
+      const [to, added] = [numbers(out, "layerNorm: out"), numbers(delta, "layerNorm: delta")];
+      library.layer_norm(threads, ...to, ...inputs, ...added, optional(sum, "layerNorm"), rows, width, epsilon);
     },
 
     layerNormBackward(tensors) {
@@ -129,41 +128,52 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       }
       requireCounts("layerNormBackward", [mean, rows], [inverseDeviation, rows]);
       requireCounts("layerNormBackward", [weight, width], [weightGradient, width], [biasGradient, width]);
-      const inputs = [gradient, x, weight, mean, inverseDeviation, tensors.residualGradient];
-      const all = [xGradient, weightGradient, biasGradient, ...inputs].map((one) => optional(one, "layerNormBackward"));
-      library.layer_norm_backward(threads, ...all, rows, width);
+      const targets = [xGradient, weightGradient, biasGradient].map((one) => flat(one, "layerNormBackward"));
+      const inputs = [x, weight, mean, inverseDeviation, tensors.residualGradient];
+      const values = inputs.map((one) => optional(one, "layerNormBackward"));
+      const upstream = numbers(gradient, "layerNormBackward: gradient");
+      library.layer_norm_backward(threads, ...targets, ...upstream, ...values, rows, width);
     },
 
     headNorm({ out, inverseRms, x, queryWeight, keyWeight, epsilon }, shape) {
       requireHeads("headNorm", x, inverseRms, shape, [out], [queryWeight, keyWeight]);
-      const tensors = [out, inverseRms, x, queryWeight, keyWeight].map((one) => flat(one, "headNorm"));
-      library.head_norm(threads, ...tensors, ...headSizes(x, shape), epsilon);
+      const to = flat(out, "headNorm", commonType("headNorm", x, out));
+      const weights = [queryWeight, keyWeight].map((one) => flat(one, "headNorm"));
+      const from = [flat(inverseRms, "headNorm"), ...numbers(x, "headNorm")];
+      library.head_norm(threads, to, ...from, ...weights, ...headSizes(x, shape), epsilon);
     },
 
     headNormBackward(tensors, shape) {
       const { xGradient, queryWeightGradient, keyWeightGradient, gradient, x, queryWeight, keyWeight } = tensors;
       const weights = [queryWeightGradient, keyWeightGradient, queryWeight, keyWeight];
       requireHeads("headNormBackward", x, tensors.inverseRms, shape, [xGradient, gradient], weights);
-      const inputs = [gradient, x, queryWeight, keyWeight, tensors.inverseRms];
-      const all = [xGradient, queryWeightGradient, keyWeightGradient, ...inputs];
-      library.head_norm_backward(threads, ...all.map((one) => flat(one, "headNormBackward")), ...headSizes(x, shape));
+      const type = commonType("headNormBackward", x, gradient, xGradient);
+      const [to, upstream] = [xGradient, gradient].map((one) => flat(one, "headNormBackward", type));
+      const sums = [queryWeightGradient, keyWeightGradient].map((one) => flat(one, "headNormBackward"));
+      const inputs = [queryWeight, keyWeight, tensors.inverseRms].map((one) => flat(one, "headNormBackward"));
+      const from = [upstream, ...numbers(x, "headNormBackward")];
+      library.head_norm_backward(threads, to, ...sums, ...from, ...inputs, ...headSizes(x, shape));
     },
 
     activation(out, x, kind) {
       const count = sameCount("activation", out, x);
-      library.activation(threads, flat(out, "activation"), flat(x, "activation"), count, activationNumbers[kind]);
+      const to = flat(out, "activation", commonType("activation", x, out));
+      library.activation(threads, to, ...numbers(x, "activation"), count, activationNumbers[kind]);
     },
 
     activationBackward(xGradient, gradient, x, kind) {
       const count = sameCount("activationBackward", xGradient, gradient, x);
-      const tensors = [xGradient, gradient, x].map((one) => flat(one, "activationBackward"));
-      library.activation_backward(threads, ...tensors, count, activationNumbers[kind]);
+      const type = commonType("activationBackward", x, gradient, xGradient);
+      const [to, upstream] = [xGradient, gradient].map((one) => flat(one, "activationBackward", type));
+      const from = numbers(x, "activationBackward");
+      library.activation_backward(threads, to, upstream, ...from, count, activationNumbers[kind]);
     },
 
     dropout(out, x, probability, key) {
       const count = sameCount("dropout", out, x);
       const { limit, factor } = dropoutConstants(probability);
-      library.dropout(threads, flat(out, "dropout"), flat(x, "dropout"), count, limit, factor, key);
+      const to = flat(out, "dropout", commonType("dropout", x, out));
+      library.dropout(threads, to, ...numbers(x, "dropout"), count, limit, factor, key);
     },
 
     meanRows(out, x, from, to) {
@@ -343,6 +353,12 @@ function requireRanges(what: string, bad: number, x: Tensor): void {
 
 function optional(tensor: Tensor | undefined, what: string): number {
   return tensor === undefined ? 0 : flat(tensor, what);
+}
+
+function requireTogether(what: string, delta: Tensor | undefined, sum: Tensor | undefined): void {
+  if ((delta === undefined) !== (sum === undefined)) {
+    throw new RangeError(`${what}: delta and sum are given together or not at all`);
+  }
 }
 
 function requireSingle(tensor: Tensor, what: string): void {

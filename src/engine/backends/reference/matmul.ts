@@ -1,6 +1,6 @@
 import type { Kernels, Precision } from "../../backend.ts";
 import { rowsOf, type Tensor, widthOf } from "../../tensor.ts";
-import { requireMatrix, spanning } from "./memory.ts";
+import { floats, requireMatrix, spanning } from "./memory.ts";
 import { roundingOf } from "./rounding.ts";
 
 /** Rows of the operand as the product needs it: a copy in f64, transposed if asked. */
@@ -15,7 +15,7 @@ function operand(tensor: Tensor, transpose: boolean, what: string): Float64Array
 }
 
 export const productsIn = (precision: Precision): Pick<Kernels, "matmul"> => ({
-  matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false }) {
+  matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false, bias }) {
     const rounded = roundingOf(precision);
     const left = operand(a, transposeA, "matmul: a").map((row) => row.map(rounded));
     // Row n holds column n of op(b).
@@ -26,10 +26,11 @@ export const productsIn = (precision: Precision): Pick<Kernels, "matmul"> => ({
     }
     requireMatrix(out, m, n, "matmul: out");
     const to = spanning(out, "matmul: out");
+    const added = bias && floats(bias, "matmul: bias");
     for (let i = 0; i < m; i++) {
       for (let j = 0; j < n; j++) {
         const index = i * out.rowStride + j;
-        to[index] = dot(left[i], right[j]) + (accumulate ? to[index] : 0);
+        to[index] = dot(left[i], right[j]) + (added?.[j] ?? 0) + (accumulate ? to[index] : 0);
       }
     }
   },

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "shuffle.h"
+
 #if defined(__AVX2__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -69,17 +71,17 @@ static inline Vector squareRoot(Vector value) {
 template <int HALF>
 static inline Vector upperLanes(Vector value) {
 #if defined(__AVX512F__)
-  if constexpr (HALF == 8) return __builtin_shufflevector(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  if constexpr (HALF == 4) return __builtin_shufflevector(value, value, 4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15);
-  if constexpr (HALF == 2) return __builtin_shufflevector(value, value, 2, 3, 0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  return __builtin_shufflevector(value, value, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  if constexpr (HALF == 8) return TILTH_SHUFFLE(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  if constexpr (HALF == 4) return TILTH_SHUFFLE(value, value, 4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15);
+  if constexpr (HALF == 2) return TILTH_SHUFFLE(value, value, 2, 3, 0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return TILTH_SHUFFLE(value, value, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 #elif defined(__AVX2__)
-  if constexpr (HALF == 4) return __builtin_shufflevector(value, value, 4, 5, 6, 7, 0, 1, 2, 3);
-  if constexpr (HALF == 2) return __builtin_shufflevector(value, value, 2, 3, 0, 1, 4, 5, 6, 7);
-  return __builtin_shufflevector(value, value, 1, 0, 2, 3, 4, 5, 6, 7);
+  if constexpr (HALF == 4) return TILTH_SHUFFLE(value, value, 4, 5, 6, 7, 0, 1, 2, 3);
+  if constexpr (HALF == 2) return TILTH_SHUFFLE(value, value, 2, 3, 0, 1, 4, 5, 6, 7);
+  return TILTH_SHUFFLE(value, value, 1, 0, 2, 3, 4, 5, 6, 7);
 #else
-  if constexpr (HALF == 2) return __builtin_shufflevector(value, value, 2, 3, 0, 1);
-  return __builtin_shufflevector(value, value, 1, 0, 2, 3);
+  if constexpr (HALF == 2) return TILTH_SHUFFLE(value, value, 2, 3, 0, 1);
+  return TILTH_SHUFFLE(value, value, 1, 0, 2, 3);
 #endif
 }
 

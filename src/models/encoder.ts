@@ -141,10 +141,12 @@ export function runBlocks(
 ): Stream {
   const linear = (input: Variable, name: string) =>
     engine.run(linearWithBias, { x: input, ...weightAndBias(arena, name) }, {}).out;
-  let before: Stream = { stream: x };
+  let last: Stream = { stream: x };
   for (let index = 0; index < layers; index++) {
     const name = `${prefix}${index}`;
-    const after = engine.checkpoint(() => {
+    // Of this layer: a checkpoint runs again when the loop has gone on.
+    const before = last;
+    last = engine.checkpoint(() => {
       const first = addAndNorm(engine, arena, before, `${name}.attentionNorm`, normEpsilon);
       const packed = linear(first.out, `${name}.queryKeyValue`);
       engine.release(first.out);
@@ -165,9 +167,8 @@ export function runBlocks(
       return { delta: down, stream: second.sum };
     });
     if (before.delta !== undefined) engine.release(before.stream, before.delta);
-    before = after;
   }
-  return before;
+  return last;
 }
 
 /** What the blocks make of x: [sequences · length, width]; the stream before any last norm. */
@@ -189,7 +190,7 @@ export function runEncoder(
     prefix: `${prefix}.layers.`,
     attend: (packed) => engine.run(attention, { packed }, { shape }).out,
   });
-  return delta === undefined ? stream : engine.run(add, { a: stream, b: delta }, {}).out;
+  return delta === undefined ? stream : engine.run(add, { a: delta, b: stream }, {}).out;
 }
 
 /** Images, [images, channels, size, size]. */

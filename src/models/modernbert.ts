@@ -7,6 +7,7 @@ import { z } from "zod";
 import {
   activation,
   attention,
+  type ElementType,
   type Engine,
   embedding,
   layerNorm,
@@ -134,7 +135,7 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
       { table: this.arena.get("embedding") },
       { ids: engine.constant(batch.tokens) },
     ).out;
-    let stream = this.norm(engine, words, "embeddingNorm");
+    let stream = this.norm(engine, words, "embeddingNorm", "f32");
     let delta: Variable | undefined;
     for (let index = 0; index < layers; index++) {
       const name = `layers.${index}`;
@@ -145,13 +146,22 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
             ? { sum: before, out: before }
             : this.addAndNorm(engine, before, change, `${name}.attentionNorm`);
         const packed = this.linear(engine, first.out, `${name}.queryKeyValue`);
+        if (change !== undefined) engine.release(first.out);
         const attended = (index % globalEvery === 0 ? attend.global : attend.local)(packed);
         const mixed = this.linear(engine, attended, `${name}.attentionOutput`);
+        engine.release(attended);
         const second = this.addAndNorm(engine, first.sum, mixed, `${name}.mlpNorm`);
+        engine.release(mixed);
+        if (change !== undefined) engine.release(first.sum);
         const gateUp = this.linear(engine, second.out, `${name}.gateUp`);
+        engine.release(second.out);
         const activated = engine.run(swiglu, { gateUp }, {}).out;
-        return { stream: second.sum, delta: this.linear(engine, activated, `${name}.down`) };
+        engine.release(gateUp);
+        const down = this.linear(engine, activated, `${name}.down`);
+        engine.release(activated);
+        return { stream: second.sum, delta: down };
       }));
+      if (change !== undefined) engine.release(before, change);
     }
     return delta === undefined ? this.norm(engine, stream, "norm") : this.addAndNorm(engine, stream, delta, "norm").out;
   }
@@ -208,9 +218,9 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
     return engine.run(linear, { x, weight: this.arena.get(name) }, {}).out;
   }
 
-  private norm(engine: Engine, x: Variable, name: string): Variable {
+  private norm(engine: Engine, x: Variable, name: string, type?: ElementType): Variable {
     const { normEpsilon: epsilon } = this.configuration;
-    return engine.run(layerNorm, { x, weight: this.arena.get(name), bias: this.noBias }, { epsilon }).out;
+    return engine.run(layerNorm, { x, weight: this.arena.get(name), bias: this.noBias }, { epsilon, type }).out;
   }
 
   private addAndNorm(engine: Engine, x: Variable, delta: Variable, name: string) {

@@ -92,6 +92,8 @@ function assemble(
     licenceRule: verdict.rule,
     language: row.language,
     languageScore: row.languageScore,
+    secondLanguage: row.secondLanguage?.language ?? null,
+    secondLanguageScore: row.secondLanguage?.score ?? null,
     measures: row.measures,
     pii: row.pii,
     rejections,

@@ -47,7 +47,7 @@ import { buildTextLibrary, useTextKernels } from "./text/index.ts";
 import { TrainedCorpora } from "./trained.ts";
 
 /** Raised whenever the same rows are stored in another way. */
-const storeVersion = 3;
+const storeVersion = 4;
 /** Where records of large files lie unpacked, below the cache. */
 const spoolName = "spool";
 

@@ -70,6 +70,9 @@ export interface DocumentRow {
   /** ISO 639-1, or "und". */
   readonly language: string;
   readonly languageScore: number;
+  /** What a second identifier says, where the first was not sure; else null. */
+  readonly secondLanguage: string | null;
+  readonly secondLanguageScore: number | null;
   /** Every filter's measured values by `filter.measure`, whether they decided or not. */
   readonly measures: Readonly<Record<string, number>>;
   /** Where personal data was replaced in the text, before `edits`. */

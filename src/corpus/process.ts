@@ -7,7 +7,7 @@ import { type JudgingClassifier, scoreDocument } from "./classifier/index.ts";
 import { contentFingerprint, type DeduplicationSettings, minHashSignature } from "./dedup/index.ts";
 import type { Rejection } from "./document.ts";
 import { type FilterSettings, judgeDocument, measureDocument } from "./filters/index.ts";
-import { identifyLanguage, type LanguageSettings, languageRejection } from "./language/index.ts";
+import { identifyLanguage, type LanguageGuess, type LanguageSettings, languageRejection } from "./language/index.ts";
 import { decodeText, extractHtml, normalise } from "./normalise/index.ts";
 import { countPii, type PiiSettings, type PiiSpan, replacePii } from "./pii/index.ts";
 import type { WorkItem } from "./readers/index.ts";
@@ -29,6 +29,8 @@ export interface PartialRow {
   readonly bytes: number;
   readonly language: string;
   readonly languageScore: number;
+  /** A second identifier's answer, where the first was not sure. */
+  readonly secondLanguage: LanguageGuess | undefined;
   readonly measures: Readonly<Record<string, number>>;
   readonly pii: readonly PiiSpan[];
   readonly rejections: readonly Rejection[];
@@ -137,15 +139,16 @@ function processDocument(item: WorkItem, content: DocumentBytes, settings: Parti
   }
   const measures = measureDocument(text, item.kind, { pii: countPii(spans), settings: settings.filters });
   const scored = scoreDocument(text, item.kind, settings.classifiers);
-  const { language, score } = identifyLanguage(text, item.kind);
-  const spoken = languageRejection(item.kind, language, score, settings.language);
+  const identified = identifyLanguage(text, item.kind, settings.language);
+  const spoken = languageRejection(item.kind, identified, settings.language);
   const judged = judgeDocument(measures, item.kind, settings.filters);
   return {
     id,
     text,
     bytes: Buffer.byteLength(text),
-    language,
-    languageScore: score,
+    language: identified.language,
+    languageScore: identified.score,
+    secondLanguage: identified.second,
     measures: { ...measures, ...scored.measures },
     pii: spans,
     rejections: [...(spoken === undefined ? [] : [spoken]), ...judged, ...scored.rejections],
@@ -162,6 +165,7 @@ function unread(item: WorkItem, raw: string | Uint8Array, rejection: Rejection):
     bytes: 0,
     language: "und",
     languageScore: 0,
+    secondLanguage: undefined,
     measures: {},
     pii: [],
     rejections: [rejection],

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { identifyLanguage, languageRejection, languageSettings } from "../../src/corpus/language/index.ts";
 import { knownLanguages } from "../../src/corpus/language/languages.ts";
+import { secondOpinion } from "../../src/corpus/language/second-opinion.ts";
 
 const settings = languageSettings.parse({});
 const english = "A parser reads the text from left to right and builds a tree, which the compiler then walks twice. ";
@@ -55,13 +56,24 @@ describe("identifyLanguage", () => {
     ["a link", "https://example.org/a-path-with-many-english-words-that-mean-nothing-here"],
   ])("does not guess from %s", (_, text) => expect(identifyLanguage(text)).toEqual({ language: "und", score: 0 }));
 
+  it("asks a second identifier where the score is low, and only there", () => {
+    const mixed = english.repeat(100) + german.repeat(80);
+    const unsure = identifyLanguage(mixed, "prose", settings);
+    expect(unsure).toMatchObject({ language: "en", second: { language: "en" } });
+    expect(unsure.second?.score).toBeGreaterThan(0.4);
+    expect(unsure).toEqual(identifyLanguage(mixed, "prose", settings));
+    expect(identifyLanguage(english.repeat(200), "prose", settings).second).toBeUndefined();
+    expect(identifyLanguage(mixed).second).toBeUndefined();
+  });
+
   it("gives a score between 0 and 1 for any text", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: "grapheme", maxLength: 400 }),
         fc.constantFrom("prose" as const, "code" as const),
         (text, kind) => {
-          const { language, score } = identifyLanguage(text, kind);
+          const { language, score, second } = identifyLanguage(text, kind, settings);
+          if (second !== undefined) expect(second.language === "und").toBe(second.score === 0);
           expect(score).toBeGreaterThanOrEqual(0);
           expect(score).toBeLessThanOrEqual(1);
           expect(language === "und").toBe(score === 0);
@@ -73,34 +85,50 @@ describe("identifyLanguage", () => {
 
 describe("languageRejection", () => {
   it("rejects prose in another language, or too uncertain, and names both", () => {
-    expect(languageRejection("prose", "en", 0.65, settings)).toBeUndefined();
-    expect(languageRejection("prose", "de", 0.99, settings)).toEqual({
+    expect(languageRejection("prose", { language: "en", score: 0.65 }, settings)).toBeUndefined();
+    expect(languageRejection("prose", { language: "de", score: 0.99 }, settings)).toEqual({
       stage: "language",
       rule: "language.accepted",
       value: "de",
       expected: "en",
     });
-    expect(languageRejection("prose", "en", 0.64, settings)).toMatchObject({
+    expect(languageRejection("prose", { language: "en", score: 0.64 }, settings)).toMatchObject({
       rule: "language.minimumScore",
       value: 0.64,
       expected: "at least 0.65",
     });
   });
 
+  it("takes less of a score where a second identifier agrees, and no less where it does not", () => {
+    const english = (score: number, second: string) =>
+      languageRejection("prose", { language: "en", score, second: { language: second, score: 1 } }, settings)?.rule;
+    expect(english(0.45, "en")).toBeUndefined();
+    expect(english(0.39, "en")).toBe("language.agreedMinimumScore");
+    expect(english(0.45, "de")).toBe("language.minimumScore");
+    expect(english(0.7, "de")).toBeUndefined();
+  });
+
   it("does not judge code by its comments", () => {
     for (const kind of ["code", "declarations", "data"] as const)
-      expect(languageRejection(kind, "de", 1, settings)).toBeUndefined();
+      expect(languageRejection(kind, { language: "de", score: 1 }, settings)).toBeUndefined();
   });
 
   it("leaves prose of unknown language to the other filters unless told otherwise", () => {
-    expect(languageRejection("prose", "und", 0, settings)).toBeUndefined();
+    expect(languageRejection("prose", { language: "und", score: 0 }, settings)).toBeUndefined();
     const strict = languageSettings.parse({ acceptUndetermined: false });
-    expect(languageRejection("prose", "und", 0, strict)?.rule).toBe("language.undetermined");
+    expect(languageRejection("prose", { language: "und", score: 0 }, strict)?.rule).toBe("language.undetermined");
   });
 });
 
 describe("languageSettings", () => {
-  it("knows the languages of the identifier", () => {
+  it("knows the languages of both identifiers", () => {
+    for (const [text, language] of [
+      ["これは日本語の文章です。構文解析器は文を左から右へ読みます。", "ja"],
+      [english, "en"],
+      [german, "de"],
+    ] as const) {
+      expect(secondOpinion([text])).toEqual({ language, score: 1 });
+    }
     expect([...knownLanguages].sort()).toEqual(Object.values(eld.info().Languages).sort());
   });
 

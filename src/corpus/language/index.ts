@@ -2,6 +2,7 @@
 import { eld } from "eld/small";
 import type { DocumentKind, Rejection } from "../document.ts";
 import { sampleText } from "./sample.ts";
+import { secondOpinion } from "./second-opinion.ts";
 import type { LanguageSettings } from "./settings.ts";
 
 export { type LanguageSettings, languageSettings } from "./settings.ts";
@@ -22,12 +23,31 @@ const temperature = 60;
 const typicalScore = 0.77;
 const reliableShare = 0.75;
 
+/** What an identifier says of a text. */
+export interface LanguageGuess {
+  /** ISO 639-1, or "und". */
+  readonly language: string;
+  /** Between 0 and 1. */
+  readonly score: number;
+}
+
+/** What is known of a text's language. */
+export interface IdentifiedLanguage extends LanguageGuess {
+  /** What another identifier says, where the first was not sure. */
+  readonly second?: LanguageGuess;
+}
+
 /**
  * The language of a text as an ISO 639-1 code, and a score between 0 and 1: the share of the sampled text that is in
  * that language, as far as the identifier (ELD, n-grams of bytes) can tell. A text half English and half Chinese thus
  * scores 0.5. Up to eight places are sampled, without code, links and markup; a text with too little else is "und", 0.
+ * Where the score is below `secondOpinionBelow`, another identifier is asked about the same samples.
  */
-export function identifyLanguage(text: string, kind: DocumentKind = "prose"): { language: string; score: number } {
+export function identifyLanguage(
+  text: string,
+  kind: DocumentKind = "prose",
+  { secondOpinionBelow }: Pick<LanguageSettings, "secondOpinionBelow"> = { secondOpinionBelow: 0 },
+): IdentifiedLanguage {
   const samples = sampleText(text, kind);
   const letters = samples.reduce((sum, sample) => sum + sample.length, 0);
   if (letters < minimumLetters && !samples.some(hasUnspacedScript)) return { language: "und", score: 0 };
@@ -37,9 +57,9 @@ export function identifyLanguage(text: string, kind: DocumentKind = "prose"): { 
       totals.set(language, (totals.get(language) ?? 0) + probability * (sample.length / letters));
     }
   }
-  let best = { language: "und", score: 0 };
+  let best: LanguageGuess = { language: "und", score: 0 };
   for (const [language, score] of totals) if (score > best.score) best = { language, score: Math.min(1, score) };
-  return best;
+  return best.score < secondOpinionBelow ? { ...best, second: secondOpinion(samples) } : best;
 }
 
 /**
@@ -48,8 +68,7 @@ export function identifyLanguage(text: string, kind: DocumentKind = "prose"): { 
  */
 export function languageRejection(
   kind: DocumentKind,
-  language: string,
-  score: number,
+  { language, score, second }: IdentifiedLanguage,
   settings: LanguageSettings,
 ): Rejection | undefined {
   if (kind !== "prose" && kind !== "web" && kind !== "caption") return undefined;
@@ -65,12 +84,14 @@ export function languageRejection(
   if (!settings.accepted.includes(language)) {
     return { stage: "language", rule: "language.accepted", value: language, expected: settings.accepted.join(", ") };
   }
-  if (score < settings.minimumScore) {
+  const agreed = second?.language === language;
+  const minimum = agreed ? Math.min(settings.minimumScore, settings.agreedMinimumScore) : settings.minimumScore;
+  if (score < minimum) {
     return {
       stage: "language",
-      rule: "language.minimumScore",
+      rule: agreed ? "language.agreedMinimumScore" : "language.minimumScore",
       value: score,
-      expected: `at least ${settings.minimumScore}`,
+      expected: `at least ${minimum}`,
     };
   }
   return undefined;

@@ -89,7 +89,7 @@ export function renderStory({ row, measures, languageRule, duplicates }: Documen
     ),
     `Licence     ${printable(licence.expression)}: ${row.licenceDecision}, by ${printable(row.licenceRule)}`,
     `  evidence  ${printable(licence.evidence)} (confidence ${formatValue(licence.confidence)})`,
-    `Language    ${row.language}, score ${row.languageScore.toFixed(3)}${languageRule === null ? " (only prose is judged by its language)" : `; asked for: ${languageRule}`}`,
+    `Language    ${row.language}, score ${row.languageScore.toFixed(3)}${secondOpinion(row)}${languageRule === null ? " (only prose is judged by its language)" : `; asked for: ${languageRule}`}`,
     `Duplicates  ${row.clusterSize > 1 ? `cluster ${row.cluster} of ${formatCount(row.clusterSize)}: ${printable(row.clusterReason)}` : "none"}`,
     ...duplicates
       .slice(0, 8)
@@ -103,4 +103,10 @@ export function renderStory({ row, measures, languageRule, duplicates }: Documen
     ...(others.length > 0 ? ["Measures that were stored without judging", ...others.map(measureLine)] : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function secondOpinion({ secondLanguage, secondLanguageScore }: DocumentRow): string {
+  return secondLanguage === null
+    ? ""
+    : `; a second identifier says ${secondLanguage}, ${secondLanguageScore?.toFixed(3)}`;
 }

@@ -16,6 +16,7 @@ export interface Variant {
 
 export const computeFolders: readonly string[] = ["native", "test/native/kernels"];
 export const textFolders: readonly string[] = ["native/text", "test/native/text"];
+export const tokenizerFolders: readonly string[] = ["native/tokenizer", "test/native/tokenizer"];
 
 /** $CXX or g++. */
 export const compiler = process.env.CXX ?? "g++";

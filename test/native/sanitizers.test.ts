@@ -5,24 +5,37 @@ import { afterAll, describe, expect, it } from "vitest";
 import { commonCompilerFlags } from "../../src/engine/backends/cpu/build.ts";
 import { levelNamed, supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
 import { emulatedAmxFlags } from "../support/amx.ts";
-import { buildDriver, compiler, computeFolders, exportedNames, hasSanitizer, run, textFolders } from "./driver.ts";
+import {
+  buildDriver,
+  compiler,
+  computeFolders,
+  exportedNames,
+  hasSanitizer,
+  run,
+  textFolders,
+  tokenizerFolders,
+} from "./driver.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tilth-sanitizers-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Builds the driver with a sanitizer: the kernels of a level, or those over text, which serve every processor. */
-function driverUnder(sanitizer: string, level: string): Promise<string> {
+/** Builds the driver with a sanitizer: the kernels of a level, or those over text or tokens, which serve every processor. */
+function driverUnder(sanitizer: string, level: string, folders = computeFolders): Promise<string> {
   const levelFlags =
-    level === emulatedAmx ? emulatedAmxFlags : level === text ? ["-DTILTH_NO_CLONES"] : levelNamed(level).compilerFlags;
+    level === emulatedAmx
+      ? emulatedAmxFlags
+      : level === anyLevel
+        ? ["-DTILTH_NO_CLONES"]
+        : levelNamed(level).compilerFlags;
   return buildDriver(folder, {
-    name: `${sanitizer}-${level}`,
+    name: [sanitizer, level, ...folders].join("-").replaceAll("/", "-"),
     compiler,
     flags: [
       ...commonCompilerFlags,
       ...levelFlags,
       ...["-O1", "-g1", `-fsanitize=${sanitizer}`, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"],
     ],
-    folders: level === text ? textFolders : computeFolders,
+    folders,
   });
 }
 
@@ -39,7 +52,7 @@ async function expectAllClean(program: string, folders: readonly string[]): Prom
 
 const levels = supportedLevels();
 const emulatedAmx = "amx-emulated";
-const text = "text";
+const anyLevel = "any";
 const emulated = levels.includes("avx512bf16") && !levels.includes("amx");
 
 describe.skipIf(levels.length === 0 || !hasSanitizer(folder, "address,undefined"))(
@@ -56,8 +69,11 @@ describe.skipIf(levels.length === 0 || !hasSanitizer(folder, "address,undefined"
       expect(await run(program, entries, environment)).toContain(`${entries.length} entries ran`);
     });
 
-    it("find nothing in any kernel over text", async () => {
-      await expectAllClean(await driverUnder("address,undefined", text), textFolders);
+    it.each([
+      ["text", textFolders],
+      ["tokens", tokenizerFolders],
+    ])("find nothing in any kernel over %s", async (_, folders) => {
+      await expectAllClean(await driverUnder("address,undefined", anyLevel, folders), folders);
     });
   },
 );
@@ -65,5 +81,9 @@ describe.skipIf(levels.length === 0 || !hasSanitizer(folder, "address,undefined"
 describe.skipIf(levels.length === 0 || !hasSanitizer(folder, "thread"))("TSan (skipped without its library)", () => {
   it("finds no race between the threads of the pool", async () => {
     await expectAllClean(await driverUnder("thread", levels[0]), computeFolders);
+  });
+
+  it("finds no race between the threads that count pieces and encode", async () => {
+    await expectAllClean(await driverUnder("thread", anyLevel, tokenizerFolders), tokenizerFolders);
   });
 });

@@ -26,6 +26,8 @@ export function libraryTokenizer(json: unknown, settings: unknown, name: string,
   const vocabularySize = library.get_vocab(true).size;
   const decode = (ids: ArrayLike<number>): string => {
     const list = Array.from(ids);
+    // The library takes no empty list.
+    if (list.length === 0) return "";
     const outside = list.find((id) => id < 0 || id >= vocabularySize);
     if (outside !== undefined) throw new RangeError(`token ${outside} is outside a vocabulary of ${vocabularySize}`);
     return library.decode(list, { skip_special_tokens: false, clean_up_tokenization_spaces: false });

@@ -1,4 +1,5 @@
 /** What every room needs: errors, atomic files, keyed randomness, progress. Imports nothing of Tilth. */
+export * from "./bootstrap.ts";
 export * from "./compiler.ts";
 export * from "./errors.ts";
 export * from "./files.ts";

@@ -1,11 +1,6 @@
 /** Precision, recall, F1 and area under the ROC curve, each with a 95 % bootstrap interval. */
-import { Random } from "../../foundation/random.ts";
+import { bootstrap } from "../../foundation/bootstrap.ts";
 import type { ClassifierEvaluation } from "./model.ts";
-
-const resamples = 1000;
-const tail = 0.025;
-/** Keeps the streams of random numbers apart. */
-const bootstrapPurpose = 72;
 
 /** How well `scores` tell the positives from the rest; at the threshold, and over all of them (AUC). */
 export function evaluateScores(
@@ -17,18 +12,10 @@ export function evaluateScores(
   // Sorted once: a resample is then a count for each position, and its AUC needs no sorting.
   const order = scores.map((_, index) => index).sort((a, b) => scores[a] - scores[b] || a - b);
   const sorted = order.map((index) => ({ score: scores[index], positive: positive[index] }));
-  const whole = measure(sorted, new Uint32Array(sorted.length).fill(1), threshold);
-  const samples: Measures[] = [];
-  for (let sample = 0; sample < resamples; sample++) {
-    const random = new Random(options.seed ?? 1, bootstrapPurpose, sample);
-    const counts = new Uint32Array(sorted.length);
-    for (let draw = 0; draw < sorted.length; draw++) counts[random.below(sorted.length)]++;
-    samples.push(measure(sorted, counts, threshold));
-  }
+  const estimates = bootstrap([sorted.length], ([counts]) => measure(sorted, counts, threshold), options.seed);
   const interval = (name: keyof Measures) => {
-    const values = samples.map((one) => one[name]).sort((a, b) => a - b);
-    const at = (share: number) => values[Math.min(values.length - 1, Math.floor(share * values.length))];
-    return { value: whole[name], low: at(tail), high: at(1 - tail) };
+    const { value, interval } = estimates[name];
+    return { value, low: interval[0], high: interval[1] };
   };
   const positives = positive.filter(Boolean).length;
   return {
@@ -42,12 +29,12 @@ export function evaluateScores(
   };
 }
 
-interface Measures {
+type Measures = {
   readonly precision: number;
   readonly recall: number;
   readonly f1: number;
   readonly auc: number;
-}
+};
 
 /** The measures of examples sorted by score, each occurring `counts` times. What is undefined counts as 0. */
 function measure(

@@ -173,6 +173,13 @@ describe("warc reader", () => {
     },
   ];
 
+  it.each(["warcinfo", "request", "metadata"])("ends where a %s record is cut off, and says so", async (type) => {
+    const record = `WARC/1.1\r\nWARC-Type: ${type}\r\nWARC-Date: 2026-01-01T00:00:00Z\r\nWARC-Record-ID: <urn:uuid:1>\r\n`;
+    write("a.warc", Buffer.from(`${record}Content-Length: 16\r\n\r\nsoft`));
+    const { items } = await list({ reader: "warc", path: "a.warc" });
+    expect(items[0].failure).toMatchObject({ rule: "warc.damaged", value: expect.stringContaining("ends within") });
+  });
+
   it.each([false, true])("reads pages, robots.txt and reservations (gzip: %s)", async (gzip) => {
     const name = gzip ? "a.warc.gz" : "a.warc";
     write(name, await warcOf(pages, gzip));

@@ -65,10 +65,30 @@ async function* parsedRecords(
   offset: number,
 ): AsyncGenerator<SourceEvent> {
   try {
-    for await (const record of new WARCParser(bytes)) yield await eventOf(record, maximumBytes);
+    for await (const record of new WARCParser(thatEnds(bytes))) yield await eventOf(record, maximumBytes);
   } catch (error) {
     yield failed("warc.damaged", `offset ${offset}: ${messageOf(error)}`, "a whole record");
   }
+}
+
+/** So often a parser may ask for more after the end: it does so a few times for every part of a record. */
+const mostAskedAfterEnd = 16;
+
+/** The same bytes, for a parser that asks for more for ever where a record that it skips is cut off. */
+function thatEnds(bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const chunks = Symbol.asyncIterator in bytes ? bytes[Symbol.asyncIterator]() : bytes[Symbol.iterator]();
+      let asked = 0;
+      return {
+        async next() {
+          const chunk = await chunks.next();
+          if (chunk.done && ++asked > mostAskedAfterEnd) throw new Error("the file ends within the record");
+          return chunk;
+        },
+      };
+    },
+  };
 }
 
 /** Records from the file's start; after damage, from the next line that begins a record. */
@@ -76,7 +96,7 @@ async function* plainRecords(file: string, maximumBytes: number): AsyncGenerator
   let start: number | undefined = 0;
   for (let restarts = 0; start !== undefined && restarts < maximumRestarts; restarts++) {
     const input = createReadStream(file, { start, highWaterMark: chunkBytes });
-    const parser: WARCParser = new WARCParser(input);
+    const parser: WARCParser = new WARCParser(thatEnds(input));
     try {
       for await (const record of parser) yield await eventOf(record, maximumBytes);
       return;

@@ -86,7 +86,7 @@ describe("pages beside datatrove", () => {
 
 describe("long runs without white space", () => {
   it.each(["a:", "a@", ".", "=", "a.b", "(", "x/y:z@"])("of %s end soon", (unit) => {
-    const words = datatroveText(unit.repeat(200_000 / unit.length)).words;
-    expect(words.map(({ text }) => text).join("")).toBe(unit.repeat(200_000 / unit.length));
+    const words = datatroveText(unit.repeat(50_000 / unit.length)).words;
+    expect(words.map(({ text }) => text).join("")).toBe(unit.repeat(50_000 / unit.length));
   });
 });

@@ -164,7 +164,7 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
 }
 
 /** Enough for DuckDB to write the store, however large; only row groups of very long documents need more. */
-const writingMemory = "128MB";
+const writingMemory = "256MB";
 
 /** Where signatures and the like wait during a build. */
 const workFolder = (folder: string) => `${folder}.work`;

@@ -21,10 +21,11 @@ export async function writeDocuments(
   memoryLimit?: `${number}MB`,
 ) {
   const database = join(folder, "building.duckdb");
-  const instance = await DuckDBInstance.create(
-    ":memory:",
-    memoryLimit === undefined ? {} : { memory_limit: memoryLimit },
-  );
+  // One thread: several hold a row group each, and where their row groups end depends on how many there are.
+  const instance = await DuckDBInstance.create(":memory:", {
+    threads: "1",
+    ...(memoryLimit === undefined ? {} : { memory_limit: memoryLimit }),
+  });
   try {
     const connection = await instance.connect();
     try {
@@ -47,7 +48,10 @@ export async function writeDocuments(
       for await (const row of rows) {
         waiting.push(rowValues(row));
         buffered += row.bytes;
-        if (buffered >= bufferedBytes || waiting.length === rowGroupRows) flush();
+        if (buffered < bufferedBytes && waiting.length < rowGroupRows) continue;
+        flush();
+        // Signals and timers get their turn.
+        await new Promise((resolve) => setImmediate(resolve));
       }
       if (waiting.length > 0) flush();
       chunk.reset();

@@ -11,6 +11,7 @@ import {
   parseTiktoken,
   parseTokenizerJson,
   prepareTokenizerKernels,
+  trainBytePairEncoding,
   trainWordPiece,
 } from "../../src/tokenizer/index.ts";
 
@@ -128,6 +129,35 @@ describe.skipIf(python === undefined)("beside the peers in Python (skipped: TILT
       rmSync(place, { recursive: true, force: true });
     }
   });
+
+  it.each(["gpt2", "cl100k"] as const)(
+    "tokenizers encodes with a vocabulary that we trained with the pattern %s as we do",
+    {
+      timeout: 1_800_000,
+    },
+    async (pattern) => {
+      const place = folder();
+      try {
+        const documents = realText(bytes).map((text) => text.normalize("NFC"));
+        const training = { vocabularySize: 16_384, pattern, specialTokens: ["<|endoftext|>"] };
+        const tokenizer = await trainBytePairEncoding(documents.slice(0, documents.length >> 2), training);
+        writeFileSync(join(place, "tokenizer.json"), tokenizer.toJson());
+        writeFileSync(join(place, "texts"), documents.map((text) => `${JSON.stringify(text)}\n`).join(""));
+        const ids = tokenizer.encodeBatch(documents).map((list) => `${JSON.stringify([...list])}\n`);
+        writeFileSync(join(place, "ids"), ids.join(""));
+        const result = ask(compare, [
+          "tokenizers",
+          join(place, "texts"),
+          join(place, "ids"),
+          join(place, "tokenizer.json"),
+        ]);
+        console.log("trained", pattern, JSON.stringify(result));
+        expect(result).toMatchObject({ different: 0 });
+      } finally {
+        rmSync(place, { recursive: true, force: true });
+      }
+    },
+  );
 
   it("tokenizers reads our WordPiece and encodes as we do; its trainer gives nearly the same vocabulary", {
     timeout: 600_000,

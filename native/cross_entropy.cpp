@@ -1,6 +1,6 @@
 // Output head and softmax cross-entropy in one. x [tokens, width] f32 or bf16, weight [vocabulary, width], bias [vocabulary] or
 // null, targets i32 [tokens] (negative: ignored), losses [tokens]; optional gradients of scale · Σ losses: xGradient (overwritten), weightGradient
-// (overwritten or added to) and biasGradient (added to), all f32.
+// (overwritten or added to) and biasGradient (added to), all f32. Each counted loss gets zLoss · logsumexp².
 // Tokens go in blocks, inside a block the vocabulary in chunks whose logits stay in cache. A chunk leaves exp(logit − the chunk's
 // maximum) behind, in bf16 where products are; one more pass makes gradients of it, so that exponentials are computed once.
 // Bound: FMA units; 2·tokens·vocabulary·width FLOPs, 6 with gradients. Returns the first bad target's position + 1, or 0.
@@ -63,24 +63,24 @@ void reduceChunk(float* logits, const float* bias, int64_t columns, int64_t chun
   if (column >= 0 && column < columns) rows.targetLogits[i] = logits[column];
 }
 
-// A row of shares becomes scale · (softmax − onehot), or zero where the target is ignored. The target's own number is
+// A row of shares becomes scale · (softmax · (1 + 2 · zLoss · logsumexp) − onehot), or zero where the target is ignored. The target's own number is
 // computed in f32: it is a small difference where the model is sure.
 template <typename Number>
-void differentiate(Number* shares, int64_t vocabulary, int32_t target, const Rows& rows, int64_t i, float scale) {
+void differentiate(Number* shares, int64_t vocabulary, int32_t target, const Rows& rows, int64_t i, float scale, float zLoss) {
   if (target < 0) {
     std::fill(shares, shares + vocabulary, Number{});
     return;
   }
-  const float logSum = rows.logSum(i);
+  const float logSum = rows.logSum(i), penalty = 1.0f + 2.0f * zLoss * logSum;
   for (int64_t chunk = 0; chunk < rows.chunks; chunk++) {
-    const float factor = std::exp(rows.chunkMaxima[i * rows.chunks + chunk] - logSum) * scale;
+    const float factor = std::exp(rows.chunkMaxima[i * rows.chunks + chunk] - logSum) * penalty * scale;
     Number* to = shares + chunk * kChunk;
     const int64_t columns = std::min(kChunk, vocabulary - chunk * kChunk);
     int64_t j = 0;
     for (; j + W <= columns; j += W) store(to + j, load(to + j) * factor);
     for (; j < columns; j++) storeOne(to + j, toFloat(to[j]) * factor);
   }
-  storeOne(shares + target, scale * (std::exp(rows.targetLogits[i] - logSum) - 1.0f));
+  storeOne(shares + target, scale * (std::exp(rows.targetLogits[i] - logSum) * penalty - 1.0f));
 }
 
 struct Head {
@@ -90,7 +90,7 @@ struct Head {
   const int32_t* targets;
   float *xGradient, *weightGradient, *biasGradient;
   int64_t tokens, width, vocabulary;
-  float scale;
+  float scale, zLoss;
   bool accumulate;
   Precision precision;
 };
@@ -125,14 +125,15 @@ bool run(int threads, const Head& head) {
         team.barrier();
       }
       for (int64_t i = mine.begin; i < mine.end; i++)
-        head.losses[first + i] = targets[i] < 0 ? 0.0f : rows.logSum(i) - rows.targetLogits[i];
+        head.losses[first + i] =
+            targets[i] < 0 ? 0.0f : rows.logSum(i) - rows.targetLogits[i] + head.zLoss * rows.logSum(i) * rows.logSum(i);
       if (!shares) {
         // A shorter last block shares out its rows in another way: none may be reset while its loss is still computed.
         team.barrier();
         continue;
       }
       for (int64_t i = mine.begin; i < mine.end; i++)
-        differentiate(shares + i * stride, vocabulary, targets[i], rows, i, head.scale);
+        differentiate(shares + i * stride, vocabulary, targets[i], rows, i, head.scale, head.zLoss);
       team.barrier();
       gemmOnTeam(count, width, vocabulary, {shares, stride, 1}, {head.weight, width, 1},
                  {head.xGradient + first * width, width, false}, head.precision, thread, team);
@@ -157,12 +158,12 @@ bool run(int threads, const Head& head) {
 TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const void* x, int xBfloat16, const float* weight,
                                               const float* bias, const int32_t* targets, float* xGradient,
                                               float* weightGradient, float* biasGradient, int64_t tokens, int64_t width,
-                                              int64_t vocabulary, float scale, int accumulate, int precision) {
+                                              int64_t vocabulary, float scale, float zLoss, int accumulate, int precision) {
   Timer timer;
   for (int64_t token = 0; token < tokens; token++)
     if (targets[token] >= vocabulary) return token + 1;
   const Head head{losses, {x, width, 1, xBfloat16 != 0}, weight, bias, targets, xGradient, weightGradient, biasGradient, tokens, width, vocabulary,
-                  scale,  accumulate != 0, precisionOf(precision)};
+                  scale,  zLoss, accumulate != 0, precisionOf(precision)};
 #if defined(__AVX512BF16__)
   if (head.precision == Precision::bf16) return run<Bfloat16>(threads, head) ? 0 : -1;
 #endif

@@ -302,7 +302,8 @@ export interface Kernels {
 
   /**
    * Output head and softmax cross-entropy in one, chunked over tokens and vocabulary: never holds all logits.
-   * logits = x·weightᵀ (+ bias), losses[t] = logsumexp(logits[t]) − logits[t][targets[t]], in nats; 0 where targets[t] < 0
+   * logits = x·weightᵀ (+ bias), losses[t] = logsumexp(logits[t]) − logits[t][targets[t]], in nats, plus zLoss ·
+   * logsumexp(logits[t])² if that is given (z-loss, Chowdhery et al. 2022); 0 where targets[t] < 0
    * (ignored). x: numbers, [tokens, width], weight: [vocabulary, width], bias: [vocabulary], targets: i32 [tokens],
    * losses: [tokens]. If `gradients` are given, they get those of scale · Σ losses: x is overwritten, weight overwritten or
    * added to, bias added to.
@@ -313,6 +314,7 @@ export interface Kernels {
     weight: Tensor;
     bias?: Tensor;
     targets: Tensor;
+    zLoss?: number;
     gradients?: {
       readonly x: Tensor;
       readonly weight: Tensor;

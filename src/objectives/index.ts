@@ -29,4 +29,4 @@ export {
   objectives,
 } from "./registry.ts";
 export { type RecallResult, retrieval } from "./retrieval.ts";
-export { documentEnds, documentStarts, sequencesOfStep } from "./sequences.ts";
+export { documentEnds, documentStarts, sequencesFrom, sequencesOfStep } from "./sequences.ts";

@@ -68,9 +68,9 @@ export const maskedToken: ObjectiveDefinition<Settings> = {
         ...(one.nextSentence && { sentenceLabels: labels, types: secondHalves(tokens.length, length) }),
       };
     },
-    losses(engine, model, batch, normalizer) {
+    losses(engine, model, batch, normalizer, zLoss) {
       const states = model.forward(engine, batch);
-      const { loss } = headLoss(engine, states, batch.targets, normalizer);
+      const { loss } = headLoss(engine, states, batch.targets, normalizer, zLoss);
       const { nextSentence: pair } = states;
       if (batch.sentenceLabels === undefined) return [loss];
       if (pair === undefined) {

@@ -21,8 +21,9 @@ export function nextTokenLoss(
   model: LanguageModel,
   batch: NextTokenBatch,
   normalizer: number,
+  zLoss?: number,
 ): { loss: Variable; losses: Variable } {
-  return headLoss(engine, model.forward(engine, batch), batch.targets, normalizer);
+  return headLoss(engine, model.forward(engine, batch), batch.targets, normalizer, zLoss);
 }
 
 const settings = z.strictObject({
@@ -55,6 +56,6 @@ export const nextToken: ObjectiveDefinition<z.infer<typeof settings>> = {
       const visibleFrom = documentMask ? documentStarts(tokens, length, vocabulary.endOfText) : undefined;
       return { sequences: sequences.length, length, tokens, targets, targetCount: targets.length, visibleFrom };
     },
-    losses: (engine, model, batch, normalizer) => [nextTokenLoss(engine, model, batch, normalizer).loss],
+    losses: (engine, model, batch, normalizer, zLoss) => [nextTokenLoss(engine, model, batch, normalizer, zLoss).loss],
   }),
 };

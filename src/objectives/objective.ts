@@ -54,8 +54,14 @@ export interface TextObjective {
     keys: readonly number[],
     positions?: readonly number[],
   ): ObjectiveBatch;
-  /** Losses whose sum is minimised: Σ over the batch's targets / normalizer first, in nats a target. */
-  losses(engine: Engine, model: LanguageModel, batch: ObjectiveBatch, normalizer: number): readonly Variable[];
+  /** Losses whose sum is minimised: Σ over the batch's targets / normalizer first, in nats a target, with z-loss of that weight. */
+  losses(
+    engine: Engine,
+    model: LanguageModel,
+    batch: ObjectiveBatch,
+    normalizer: number,
+    zLoss?: number,
+  ): readonly Variable[];
   /** Whether the share of targets that are the likeliest token is worth reporting at validation. */
   readonly reportsAccuracy: boolean;
 }
@@ -98,8 +104,9 @@ export function headLoss(
   { hidden, head, headBias }: HiddenStates,
   targets: Int32Array,
   normalizer: number,
+  zLoss?: number,
 ): { readonly loss: Variable; readonly losses: Variable } {
-  const options = { targets: engine.constant(targets), normalizer };
+  const options = { targets: engine.constant(targets), normalizer, zLoss };
   return headBias === undefined
     ? engine.run(headCrossEntropy, { x: hidden, weight: head }, options)
     : engine.run(headCrossEntropyWithBias, { x: hidden, weight: head, bias: headBias }, options);

@@ -25,12 +25,17 @@ export function documentEnds(starts: Int32Array, length: number): Int32Array {
 }
 
 /**
- * Sequence indices of the batch that `step` (from 1) consumes: every epoch is a permutation of all sequences, decided by
- * (seed, epoch). Nothing has to be remembered or replayed to continue at any step.
+ * `count` sequence indices from position `first` in the order of data: every epoch is a permutation of all sequences, decided
+ * by (seed, epoch). Nothing has to be remembered or replayed to continue anywhere.
  */
-export function sequencesOfStep(step: number, batchSequences: number, sequenceCount: number, seed: number): number[] {
-  return Array.from({ length: batchSequences }, (_, slot) => {
-    const position = (step - 1) * batchSequences + slot;
+export function sequencesFrom(first: number, count: number, sequenceCount: number, seed: number): number[] {
+  return Array.from({ length: count }, (_, slot) => {
+    const position = first + slot;
     return permute(position % sequenceCount, sequenceCount, seed, Math.floor(position / sequenceCount));
   });
+}
+
+/** Sequence indices of the batch that `step` (from 1) consumes where all batches have that size. */
+export function sequencesOfStep(step: number, batchSequences: number, sequenceCount: number, seed: number): number[] {
+  return sequencesFrom((step - 1) * batchSequences, batchSequences, sequenceCount, seed);
 }

@@ -83,8 +83,8 @@ export const spanCorruption: ObjectiveDefinition<Settings> = {
         visibleFrom: new Int32Array(tokens.length),
       };
     },
-    losses: (engine, model, batch, normalizer) => [
-      headLoss(engine, model.forward(engine, batch), batch.targets, normalizer).loss,
+    losses: (engine, model, batch, normalizer, zLoss) => [
+      headLoss(engine, model.forward(engine, batch), batch.targets, normalizer, zLoss).loss,
     ],
   }),
 };

@@ -127,6 +127,14 @@ const cases: Record<string, Case> = {
         head,
       ),
   },
+  "a head with z-loss": {
+    ops: ["headCrossEntropy"],
+    shapes: { x: [7, 33], head: [classes, 33] },
+    loss(engine, { x, head }) {
+      const targets = engine.constant(Int32Array.of(1, -1, 18, 5, 0, 3, 5));
+      return engine.run(headCrossEntropy, { x, weight: head }, { targets, normalizer: 7, zLoss: 0.1 }).loss;
+    },
+  },
   "a table tied to the head": {
     ops: ["embedding", "headCrossEntropy"],
     shapes: { table: [classes, 33] },

@@ -311,13 +311,16 @@ for (const [tokens, width, vocabulary] of [
   [65, 33, 5003],
   [129, 17, 2049],
 ]) {
-  for (const [withBias, withGradients] of [
-    [false, false],
-    [false, true],
-    [true, false],
-    [true, true],
-  ]) {
-    const name = `${tokens} × ${width} × ${vocabulary}${withBias ? ", bias" : ""}${withGradients ? ", gradients" : ""}`;
+  for (const [withBias, withGradients, zLoss] of [
+    [false, false, 0],
+    [false, false, 0.01],
+    [false, true, 0],
+    [false, true, 0.01],
+    [true, false, 0],
+    [true, true, 0],
+  ] as const) {
+    const extras = [withBias && "bias", withGradients && "gradients", zLoss > 0 && "z-loss"].filter(Boolean);
+    const name = [`${tokens} × ${width} × ${vocabulary}`, ...extras].join(", ");
     add("headCrossEntropy", name, 5e-6, (bench, kernels) => {
       const [x, weight] = [bench.numbers([tokens, width]), bench.normal([vocabulary, width])];
       const targets = bench.values(
@@ -330,7 +333,7 @@ for (const [tokens, width, vocabulary] of [
       };
       const gradients = { ...filled, scale: 0.3, accumulateWeight: tokens > 20 };
       const bias = withBias ? bench.normal([vocabulary]) : undefined;
-      kernels.headCrossEntropy({ losses, x, weight, bias, targets, ...(withGradients ? { gradients } : {}) });
+      kernels.headCrossEntropy({ losses, x, weight, bias, targets, zLoss, ...(withGradients ? { gradients } : {}) });
       return withGradients ? [losses, ...Object.values(filled)] : [losses];
     });
   }

@@ -6,6 +6,8 @@ export interface HeadCrossEntropyOptions {
   /** i32 [tokens]; negative targets are ignored. */
   readonly targets: Tensor;
   readonly normalizer: number;
+  /** Factor z of the penalty z · log²Σexp(logits) that each counted token's loss gets (z-loss); none if left out. */
+  readonly zLoss?: number;
 }
 
 /**
@@ -49,7 +51,7 @@ export const headCrossEntropyWithBias = defineOp<
 function forward(
   context: OpContext,
   inputs: { readonly x: Tensor; readonly weight: Tensor; readonly bias?: Tensor },
-  { targets, normalizer }: HeadCrossEntropyOptions,
+  { targets, normalizer, zLoss }: HeadCrossEntropyOptions,
   sink?: GradientSink<"x" | "weight">,
   biasGradient?: Tensor,
 ) {
@@ -59,14 +61,14 @@ function forward(
   const loss = context.allocate([1]);
   const scale = 1 / normalizer;
   if (sink === undefined) {
-    kernels.headCrossEntropy({ losses, ...inputs, targets });
+    kernels.headCrossEntropy({ losses, ...inputs, targets, zLoss });
   } else {
     const xGradient = context.allocate(x.shape);
     const claimed = sink.claim("weight");
     const weightGradient = claimed?.gradient ?? context.allocate(weight.shape);
     const accumulateWeight = claimed?.accumulate ?? false;
     const gradients = { x: xGradient, weight: weightGradient, bias: biasGradient, scale, accumulateWeight };
-    kernels.headCrossEntropy({ losses, ...inputs, targets, gradients });
+    kernels.headCrossEntropy({ losses, ...inputs, targets, zLoss, gradients });
     sink.pass("x", xGradient);
     context.free(xGradient);
     if (claimed === undefined) context.free(weightGradient);

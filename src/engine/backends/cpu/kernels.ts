@@ -266,7 +266,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       library.swiglu_backward(threads, to, from, ...numbers(gateUp, "swigluBackward"), rows, width);
     },
 
-    headCrossEntropy({ losses, x, weight, bias, targets, gradients }) {
+    headCrossEntropy({ losses, x, weight, bias, targets, zLoss = 0, gradients }) {
       const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
       const what = "headCrossEntropy";
       requireShape(weight, vocabulary, width, "headCrossEntropy: weight");
@@ -283,7 +283,15 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
         ...[gradients?.x, gradients?.weight, gradients?.bias].map((one) =>
           optional(one, "headCrossEntropy: gradients"),
         ),
-        ...[tokens, width, vocabulary, gradients?.scale ?? 1, Number(gradients?.accumulateWeight ?? false), bf16],
+        ...[
+          tokens,
+          width,
+          vocabulary,
+          gradients?.scale ?? 1,
+          zLoss,
+          Number(gradients?.accumulateWeight ?? false),
+          bf16,
+        ],
       );
       if (bad < 0) throw new TilthError("headCrossEntropy: there is no memory for a block of logits");
       if (bad > 0) {

@@ -102,7 +102,7 @@ const signatures = {
     length,
     [
       ...["int", address, ...numbers, ...Array<string>(6).fill(address)],
-      ...[length, length, length, "float", "int", "int"],
+      ...[length, length, length, "float", "float", "int", "int"],
     ],
   ],
   muon: [

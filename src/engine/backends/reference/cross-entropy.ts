@@ -5,7 +5,7 @@ import { floats, integers, requireMatrix } from "./memory.ts";
 import { roundingOf } from "./rounding.ts";
 
 export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEntropy"> => ({
-  headCrossEntropy({ losses, x, weight, bias, targets, gradients }) {
+  headCrossEntropy({ losses, x, weight, bias, targets, zLoss = 0, gradients }) {
     const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
     requireMatrix(weight, vocabulary, width, "headCrossEntropy: weight");
     const rounded = roundingOf(precision);
@@ -36,10 +36,13 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
       }
       let total = 0;
       for (let id = 0; id < vocabulary; id++) total += Math.exp(logits[id] - maximum);
-      to[token] = maximum + Math.log(total) - logits[target];
+      const logSum = maximum + Math.log(total);
+      to[token] = logSum - logits[target] + zLoss * logSum * logSum;
+      const penalty = 1 + 2 * zLoss * logSum;
       if (gradients === undefined || dx === undefined || dw === undefined) continue;
       for (let id = 0; id < vocabulary; id++) {
-        const change = rounded(gradients.scale * (Math.exp(logits[id] - maximum) / total - (id === target ? 1 : 0)));
+        const share = (Math.exp(logits[id] - maximum) / total) * penalty;
+        const change = rounded(gradients.scale * (share - (id === target ? 1 : 0)));
         if (db) db[id] += change;
         for (let i = 0; i < width; i++) {
           dx[token * width + i] += change * head[id * width + i];

@@ -12,6 +12,7 @@ const entryPoints = {
   "corpus-worker": "src/corpus/worker.ts",
   "image-worker": "src/images/worker.ts",
   "job-worker": "src/jobs/worker.ts",
+  "checkpoint-worker": "src/training/checkpoint/worker.ts",
   "native-build": "src/engine/backends/cpu/build-command.ts",
   bench: "bench/main.ts",
 };

@@ -7,6 +7,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
@@ -33,6 +39,48 @@ void addBfloat16(void* from, void* into, int* length, MPI_Datatype*) {
   const uint16_t* a = static_cast<const uint16_t*>(from);
   uint16_t* b = static_cast<uint16_t*>(into);
   for (int i = 0; i < *length; i++) b[i] = narrow(widen(a[i]) + widen(b[i]));
+}
+
+// Reductions that run while the caller computes: MPI moves nothing on unless it is called, so that a thread of our own waits
+// in it. While any is on its way only that thread calls MPI; the caller waits for it before it does (MPI_THREAD_SERIALIZED).
+struct Job {
+  float* data;
+  int64_t count;
+  bool bf16;
+};
+std::mutex mutex;
+std::condition_variable changed;
+std::deque<Job> jobs;
+bool busy = false, leaving = false;
+std::thread* reducer = nullptr;
+
+}  // namespace
+
+EXPORT void tilth_mpi_all_reduce(float* data, int64_t count);
+EXPORT void tilth_mpi_all_reduce_bf16(float* data, int64_t count, uint16_t* work, int64_t workCount);
+
+namespace {
+
+void reduceJobs() {
+  std::vector<uint16_t> work;
+  std::unique_lock<std::mutex> lock(mutex);
+  for (;;) {
+    changed.wait(lock, [] { return leaving || !jobs.empty(); });
+    if (jobs.empty()) return;
+    const Job job = jobs.front();
+    jobs.pop_front();
+    busy = true;
+    lock.unlock();
+    if (job.bf16) {
+      if (static_cast<int64_t>(work.size()) < job.count) work.resize(job.count < kChunk ? job.count : kChunk);
+      tilth_mpi_all_reduce_bf16(job.data, job.count, work.data(), static_cast<int64_t>(work.size()));
+    } else {
+      tilth_mpi_all_reduce(job.data, job.count);
+    }
+    lock.lock();
+    busy = false;
+    changed.notify_all();
+  }
 }
 
 }  // namespace
@@ -79,6 +127,19 @@ EXPORT void tilth_mpi_all_reduce_bf16(float* data, int64_t count, uint16_t* work
   }
 }
 
+// As the two above, in the background; [data] must be left alone until tilth_mpi_finish_all_reduces returns.
+EXPORT void tilth_mpi_start_all_reduce(float* data, int64_t count, int bf16) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!reducer) reducer = new std::thread(reduceJobs);
+  jobs.push_back({data, count, bf16 != 0});
+  changed.notify_all();
+}
+
+EXPORT void tilth_mpi_finish_all_reduces() {
+  std::unique_lock<std::mutex> lock(mutex);
+  changed.wait(lock, [] { return jobs.empty() && !busy; });
+}
+
 // Sums a few f64 over all ranks, in place: losses, counts.
 EXPORT void tilth_mpi_sum(double* values, int count) {
   MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
@@ -98,6 +159,17 @@ EXPORT void tilth_mpi_barrier() { MPI_Barrier(MPI_COMM_WORLD); }
 EXPORT void tilth_mpi_abort(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
 
 EXPORT void tilth_mpi_finish() {
+  if (reducer) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      leaving = true;
+      changed.notify_all();
+    }
+    reducer->join();
+    delete reducer;
+    reducer = nullptr;
+    leaving = false;
+  }
   int finished = 0;
   MPI_Finalized(&finished);
   if (finished) return;

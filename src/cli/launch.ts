@@ -10,12 +10,13 @@ import type { Command, CommandInput } from "./command.ts";
 import { say } from "./terminal.ts";
 import { prepareNew } from "./train.ts";
 
-const program = (runFolder: string) => [
+const program = (runFolder: string, overrides: readonly string[]) => [
   process.execPath,
   join(packageRoot(), "dist", "cli.js"),
   "train",
   "--resume",
   runFolder,
+  ...overrides.flatMap((override) => ["--set", override]),
 ];
 
 /** `tilth launch` */
@@ -69,13 +70,23 @@ async function runFolderOf(input: CommandInput): Promise<string> {
   return resolve(resumed);
 }
 
+/** A new run has its overrides in its description; one that is resumed gets them from the command line. */
+const resumeOverrides = (input: CommandInput) => (input.text("resume") === undefined ? [] : input.list("set"));
+
 async function launchMpi(input: CommandInput, ranks: number): Promise<void> {
   const processors = availableParallelism();
   const threads =
     input.number("threads", { minimum: 1, maximum: 256, whole: true }) ?? Math.max(1, Math.floor(processors / ranks));
+  const overrides = resumeOverrides(input);
   const command = (runFolder: string) => [
     "mpirun",
-    ...mpirunArguments({ ranks, threads, processors, hostFile: input.text("hostfile"), program: program(runFolder) }),
+    ...mpirunArguments({
+      ranks,
+      threads,
+      processors,
+      hostFile: input.text("hostfile"),
+      program: program(runFolder, overrides),
+    }),
   ];
   if (input.flag("dry-run")) {
     process.stdout.write(`${command(input.text("resume") ?? "<run folder>").join(" ")}\n`);
@@ -116,7 +127,7 @@ async function launchSlurm(input: CommandInput): Promise<void> {
       account: input.text("account"),
       mpi: input.text("srun-mpi") ?? "pmix",
       runFolder,
-      program: program(runFolder),
+      program: program(runFolder, resumeOverrides(input)),
     });
   if (input.flag("dry-run")) {
     process.stdout.write(script(resolve(input.text("resume") ?? input.text("run") ?? "run")));

@@ -30,7 +30,8 @@ export const train: Command = {
   usage: "[configuration file] [options]  |  --resume <run folder>",
   options: {
     set: {
-      describe: "override a value: training.steps=500; may be repeated",
+      describe:
+        "override a value: training.steps=500; may be repeated; with --resume only what leaves the numbers alone",
       placeholder: "name=value",
       multiple: true,
     },
@@ -53,17 +54,15 @@ export const train: Command = {
   async run(input) {
     const resumed = input.text("resume");
     if (resumed === undefined) return trainNew(input);
-    if (input.positionals.length > 0 || input.list("set").length > 0) {
-      throw new UsageError("--resume continues a run as it is: it takes no configuration file and no --set");
+    if (input.positionals.length > 0) {
+      throw new UsageError("--resume continues a run as it is: it takes no configuration file");
     }
     const runFolder = resolve(resumed);
     const watch = watchTraining(Number(readRunDescription(runFolder).training.steps), input.flag("json"));
     // Of several ranks the first one speaks.
     const first = (launchedPlace()?.rank ?? 0) === 0;
-    const { steps, checkpoint } = await resumeRun(runFolder, {
-      onEvent: first ? watch.listen : () => {},
-      signal: interruptSignal(first ? stopping : undefined),
-    });
+    const hooks = { onEvent: first ? watch.listen : () => {}, signal: interruptSignal(first ? stopping : undefined) };
+    const { steps, checkpoint } = await resumeRun(runFolder, hooks, input.list("set"));
     if (first) say(`The run is complete after ${steps} steps: ${checkpoint}`);
   },
 };

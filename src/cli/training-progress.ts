@@ -36,8 +36,16 @@ export function watchTraining(
         );
       } else if (record.kind === "validation") {
         validations.push({ step: record.step, loss: record.loss });
-        say(`  step ${record.step}: validation loss ${record.loss.toFixed(3)}${describeMetrics(record.metrics)}`);
-      } else {
+        const averaged =
+          record.averagedLoss === undefined ? "" : `, of the averaged weights ${record.averagedLoss.toFixed(3)}`;
+        say(
+          `  step ${record.step}: validation loss ${record.loss.toFixed(3)}${averaged}${describeMetrics(record.metrics)}`,
+        );
+      } else if (record.kind === "early-stop") {
+        say(
+          `  step ${record.step}: the validation loss no longer falls (best ${record.bestLoss.toFixed(3)}): the run ends`,
+        );
+      } else if (record.kind === "checkpoint") {
         say(`  step ${record.step}: saved ${record.path}`);
       }
     },

@@ -11,6 +11,10 @@ export interface Communicator {
   readonly size: number;
   /** Sums a contiguous f32 tensor over all ranks, in place; all ranks end with the same bits. */
   allReduce(backend: Backend, tensor: Tensor, precision: ReductionPrecision): Promise<void>;
+  /** As `allReduce`, while this rank goes on computing; the tensor must be left alone until `finishAllReduces`. */
+  startAllReduce(backend: Backend, tensor: Tensor, precision: ReductionPrecision): void;
+  /** Waits for all that were started. No other call may be made between the first start and this. */
+  finishAllReduces(): Promise<void>;
   /** Sums of a few numbers over all ranks, in f64. */
   sum(values: readonly number[]): readonly number[];
   /** Copies a contiguous f32 tensor of rank `root` to all ranks. */

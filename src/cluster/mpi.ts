@@ -12,6 +12,8 @@ const signatures = {
   size: ["int", []],
   all_reduce: ["void", ["uintptr_t", "int64_t"]],
   all_reduce_bf16: ["void", ["uintptr_t", "int64_t", "void *", "int64_t"]],
+  start_all_reduce: ["void", ["uintptr_t", "int64_t", "int"]],
+  finish_all_reduces: ["void", []],
   sum: ["void", ["void *", "int"]],
   broadcast: ["void", ["uintptr_t", "int64_t", "int"]],
   barrier: ["void", []],
@@ -56,12 +58,26 @@ export async function createMpiCommunicator(): Promise<Communicator> {
     precision === "f32"
       ? native.all_reduce(address, count)
       : native.all_reduce_bf16(address, count, piece, pieceValues);
+  /** Those of backends whose memory the host cannot reach wait for the end. */
+  let postponed: { backend: Backend; tensor: Tensor; precision: ReductionPrecision }[] = [];
   return {
     name: "mpi",
     rank: native.rank(),
     size: native.size(),
     allReduce: (backend, tensor, precision) =>
       inHostMemory(backend, tensor, (address) => void reduce(address, elementCount(tensor), precision)),
+    startAllReduce(backend, tensor, precision) {
+      if (backend.hostAddress === undefined) postponed.push({ backend, tensor, precision });
+      else native.start_all_reduce(backend.hostAddress(tensor), elementCount(tensor), Number(precision === "bf16"));
+    },
+    async finishAllReduces() {
+      native.finish_all_reduces();
+      const last = postponed;
+      postponed = [];
+      for (const { backend, tensor, precision } of last) {
+        await inHostMemory(backend, tensor, (address) => void reduce(address, elementCount(tensor), precision));
+      }
+    },
     sum(values) {
       const summed = Float64Array.from(values);
       native.sum(summed, summed.length);

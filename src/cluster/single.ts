@@ -7,6 +7,8 @@ export function createSingleCommunicator(): Communicator {
     rank: 0,
     size: 1,
     allReduce: async () => {},
+    startAllReduce: () => {},
+    finishAllReduces: async () => {},
     sum: (values) => values,
     broadcast: async () => {},
     barrier: () => {},

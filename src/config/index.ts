@@ -1,5 +1,5 @@
 /** The configuration of a run: its shape, its file, its template. */
-export { findConfiguration, loadRun, loadRunConfiguration } from "./load.ts";
+export { findConfiguration, loadRun, loadRunConfiguration, withOverride } from "./load.ts";
 export {
   type PairsRunConfiguration,
   type PairsRunConfigurationInput,

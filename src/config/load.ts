@@ -78,7 +78,8 @@ async function readConfiguration(file: string): Promise<unknown> {
   }
 }
 
-function withOverride(root: Record<string, unknown>, override: string): Record<string, unknown> {
+/** The object with one setting replaced: `training.steps=500`, the value a YAML scalar or list. */
+export function withOverride(root: Record<string, unknown>, override: string): Record<string, unknown> {
   const at = override.indexOf("=");
   const path = override.slice(0, at).split(".");
   if (at <= 0 || path.includes("")) {

@@ -52,6 +52,8 @@ export class Engine implements OpContext {
   /** Released outputs that their op computes again when they are wanted, and those that were. */
   private readonly recomputable = new Map<Variable, { node: Node; name: string }>();
   private readonly recomputed = new Map<Variable, Tensor>();
+  /** Told of every op that the backward pass is done with. */
+  private finished: ((node: Node) => void) | undefined;
   /** What existed before the stretch that now runs without keeping its activations. */
   private outside: ReadonlySet<Tensor> | undefined;
 
@@ -231,6 +233,38 @@ export class Engine implements OpContext {
   }
 
   /**
+   * As `backward`, and tells of every parameter once nothing more is added to its gradient (of none under activation
+   * checkpointing), so that it may be sent off while the walk goes on.
+   */
+  backwardTelling(onFinished: (parameter: Variable) => void, ...losses: readonly Variable[]): void {
+    this.finished = this.readersLeft(onFinished);
+    try {
+      this.backward(...losses);
+    } finally {
+      this.finished = undefined;
+    }
+  }
+
+  /** Counts the ops that read each parameter; what is returned is told of every op that the walk is done with. */
+  private readersLeft(onFinished: (parameter: Variable) => void): ((node: Node) => void) | undefined {
+    const left = new Map<Variable, number>();
+    const parametersOf = ({ inputs }: Node) =>
+      Object.values(inputs).filter((one) => one?.parameterGradient !== undefined);
+    for (const entry of this.tape) {
+      // What runs again in the backward pass may read any parameter.
+      if ("again" in entry) return undefined;
+      for (const parameter of parametersOf(entry)) left.set(parameter, (left.get(parameter) ?? 0) + 1);
+    }
+    return (node) => {
+      for (const parameter of parametersOf(node)) {
+        const count = left.get(parameter)! - 1;
+        left.set(parameter, count);
+        if (count === 0) onFinished(parameter);
+      }
+    };
+  }
+
+  /**
    * As `backward`, for a tape that ends in variables whose gradients are known already: the loss was computed elsewhere
    * from their values (gradient caching).
    */
@@ -249,7 +283,10 @@ export class Engine implements OpContext {
     while (this.tape.length > length) {
       const entry = this.tape.pop()!;
       if ("again" in entry) this.backwardCheckpoint(entry, losses);
-      else this.backwardNode(entry, losses);
+      else {
+        this.backwardNode(entry, losses);
+        this.finished?.(entry);
+      }
     }
   }
 

@@ -7,7 +7,14 @@ export { type AttentionOptions, splitPackedHeads } from "./ops/attention.ts";
 export * from "./ops/index.ts";
 export { AdamW, type AdamWConfiguration } from "./optimizers/adamw.ts";
 export { Muon, type MuonConfiguration } from "./optimizers/muon.ts";
-export type { Optimizer } from "./optimizers/optimizer.ts";
+export type {
+  Optimizer,
+  OwnedRange,
+  ParameterTreatment,
+  StatePart,
+  StateSharing,
+  StateTensor,
+} from "./optimizers/optimizer.ts";
 export {
   type ArenaUse,
   type Initialization,

@@ -5,7 +5,7 @@ import {
   halvesOf,
   type SafetensorsEntry,
   type SafetensorsType,
-  writeSafetensors,
+  writeSafetensorsFolder,
 } from "../formats/index.ts";
 import { type ProgressListener, publishFolder, writeFileAtomically } from "../foundation/index.ts";
 import { readHuggingFaceConfiguration } from "../training/index.ts";
@@ -43,8 +43,7 @@ export async function exportHuggingFace(
   const names = architecture.weights(configuration).map(({ name }) => name);
   const elementBytes = type === "F32" ? 4 : 2;
   const bytesOf = (name: string) => weights.record(name).shape.reduce((a, b) => a * b, 1) * elementBytes;
-  const shards = intoShards(names, bytesOf, options.shardBytes);
-  let done = 0;
+  let [done, shards] = [0, 0];
   const entryOf = (name: string): SafetensorsEntry => {
     const { shape, data } = weights.floats(name);
     options.onProgress?.({ stage: "writing", done: ++done, total: names.length, unit: "tensors" });
@@ -54,37 +53,12 @@ export async function exportHuggingFace(
     copySidecars(folder, temporary);
     const { torch_dtype: _old, ...config } = readHuggingFaceConfiguration(folder);
     writeFileAtomically(join(temporary, "config.json"), `${JSON.stringify({ ...config, dtype: torch }, null, 2)}\n`);
-    const map: Record<string, string> = {};
-    shards.forEach((shard, index) => {
-      const file = shardName(index, shards.length);
-      for (const name of shard) map[name] = file;
-      writeSafetensors(join(temporary, file), shard.map(entryOf), { format: "pt" });
+    shards = writeSafetensorsFolder(temporary, {
+      stem: "model",
+      shardBytes: options.shardBytes,
+      tensors: names.map((name) => ({ name, bytes: bytesOf(name) })),
+      entryOf,
     });
-    if (shards.length > 1) {
-      const total = names.reduce((sum, name) => sum + bytesOf(name), 0);
-      const index = { metadata: { total_size: total }, weight_map: map };
-      writeFileAtomically(join(temporary, "model.safetensors.index.json"), `${JSON.stringify(index, null, 2)}\n`);
-    }
   });
-  return { path, tensors: names.length, shards: shards.length };
-}
-
-function intoShards(names: readonly string[], bytesOf: (name: string) => number, limit: number): string[][] {
-  const shards: string[][] = [[]];
-  let bytes = 0;
-  for (const name of names) {
-    if (bytes > 0 && bytes + bytesOf(name) > limit) {
-      shards.push([]);
-      bytes = 0;
-    }
-    shards[shards.length - 1].push(name);
-    bytes += bytesOf(name);
-  }
-  return shards;
-}
-
-function shardName(index: number, count: number): string {
-  if (count === 1) return "model.safetensors";
-  const five = (value: number) => String(value).padStart(5, "0");
-  return `model-${five(index + 1)}-of-${five(count)}.safetensors`;
+  return { path, tensors: names.length, shards };
 }

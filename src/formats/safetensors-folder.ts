@@ -1,17 +1,17 @@
-/** The weights of a Hugging Face folder: `model.safetensors`, or shards that `model.safetensors.index.json` names. */
+/** The weights of a Hugging Face folder: `model.safetensors`, or shards that `model.safetensors.index.json` names; read and written. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, TilthError } from "../foundation/index.ts";
-import { readSafetensors, type SafetensorsEntry, type SafetensorsFile } from "./safetensors.ts";
+import { messageOf, TilthError, writeFileAtomically } from "../foundation/index.ts";
+import { readSafetensors, type SafetensorsEntry, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 import type { TensorRecord } from "./safetensors-header.ts";
 
-const single = "model.safetensors";
-const index = "model.safetensors.index.json";
+const singleName = (stem: string) => `${stem}.safetensors`;
+const indexName = (stem: string) => `${stem}.safetensors.index.json`;
 
 // A shard lies in the folder itself: an index must not lead anywhere else.
-const shardName = z.string().regex(/^[^/\\]+\.safetensors$/, "is not the name of a .safetensors file in this folder");
-const indexSchema = z.looseObject({ weight_map: z.record(z.string(), shardName) });
+const shardFile = z.string().regex(/^[^/\\]+\.safetensors$/, "is not the name of a .safetensors file in this folder");
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), shardFile) });
 
 /** Open weights of a folder. */
 export interface WeightsFolder {
@@ -30,14 +30,16 @@ export interface WeightsFolder {
 
 /**
  * Opens the weights of a folder; `canonicalName` says under which name a tensor is known here, where files may name it
- * otherwise. Throws TilthError where there are none, where a file is damaged, or where the index and its shards disagree,
- * naming the tensor and the file.
+ * otherwise, `stem` what the files' names begin with. Throws TilthError where there are none, where a file is damaged, or where
+ * the index and its shards disagree, naming the tensor and the file.
  */
 export function readSafetensorsFolder(
   folder: string,
   canonicalName: (name: string) => string = (name) => name,
+  stem = "model",
 ): WeightsFolder {
-  const map = existsSync(join(folder, single)) ? undefined : readIndex(folder);
+  const [single, index] = [singleName(stem), indexName(stem)];
+  const map = existsSync(join(folder, single)) ? undefined : readIndex(folder, stem);
   const names = map === undefined ? [single] : [...new Set(Object.values(map))].sort();
   const files = new Map<string, SafetensorsFile>();
   const close = () => {
@@ -92,7 +94,8 @@ export function readSafetensorsFolder(
   }
 }
 
-function readIndex(folder: string): Record<string, string> {
+function readIndex(folder: string, stem: string): Record<string, string> {
+  const [single, index] = [singleName(stem), indexName(stem)];
   const path = join(folder, index);
   if (!existsSync(path)) {
     throw new TilthError(`${folder} has neither ${single} nor ${index}: there are no weights that Tilth reads`, {
@@ -113,4 +116,49 @@ function readIndex(folder: string): Record<string, string> {
     throw new TilthError(`${path}: "${issue.path.join(".")}": ${issue.message}`);
   }
   return parsed.data.weight_map;
+}
+
+/** Tensors to write into a folder. */
+export interface SafetensorsFolder {
+  /** What the files' names begin with. */
+  readonly stem: string;
+  /** Bytes of a file beyond which the next one is begun; a tensor that is larger has a file of its own. */
+  readonly shardBytes: number;
+  readonly tensors: readonly { readonly name: string; readonly bytes: number }[];
+  /** Called in order, so that one shard's tensors are in memory at a time. */
+  entryOf(name: string, index: number): SafetensorsEntry;
+}
+
+/** Writes `<stem>.safetensors`, or shards with their index, named as transformers does. Returns the number of files. */
+export function writeSafetensorsFolder(folder: string, options: SafetensorsFolder): number {
+  const { stem, shardBytes, tensors, entryOf } = options;
+  const shards: number[][] = [[]];
+  let bytes = 0;
+  tensors.forEach((tensor, index) => {
+    if (bytes > 0 && bytes + tensor.bytes > shardBytes) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards[shards.length - 1].push(index);
+    bytes += tensor.bytes;
+  });
+  const map: Record<string, string> = {};
+  shards.forEach((shard, number) => {
+    const file = shardName(stem, number, shards.length);
+    for (const index of shard) map[tensors[index].name] = file;
+    const entries = shard.map((index) => entryOf(tensors[index].name, index));
+    writeSafetensors(join(folder, file), entries, { format: "pt" });
+  });
+  if (shards.length > 1) {
+    const total = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const index = { metadata: { total_size: total }, weight_map: map };
+    writeFileAtomically(join(folder, indexName(stem)), `${JSON.stringify(index, null, 2)}\n`);
+  }
+  return shards.length;
+}
+
+function shardName(stem: string, index: number, count: number): string {
+  if (count === 1) return singleName(stem);
+  const five = (value: number) => String(value).padStart(5, "0");
+  return `${stem}-${five(index + 1)}-of-${five(count)}.safetensors`;
 }

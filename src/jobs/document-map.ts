@@ -1,7 +1,8 @@
 /** From documents to token ranges, to the steps that consumed them, to the checkpoints after those. */
 import { existsSync, readFileSync } from "node:fs";
 import { openMegatronShard } from "../formats/index.ts";
-import { sequencesOfStep } from "../objectives/index.ts";
+import { sequencesFrom } from "../objectives/index.ts";
+import { batchSequencesAt, sequencesBefore, type TrainingConfiguration } from "../training/index.ts";
 
 /** Tokens [start, end) of the shard. */
 export interface TokenRange {
@@ -31,14 +32,17 @@ export interface DataOrder {
   readonly tokens: number;
   readonly sequenceLength: number;
   readonly batchSequences: number;
+  readonly batchWarmup?: TrainingConfiguration["batchWarmup"];
   readonly seed: number;
   /** Steps taken so far. */
   readonly steps: number;
+  /** Batches that were left out, each with the last step before it. */
+  readonly skipped?: readonly { readonly step: number; readonly batch: number }[];
 }
 
 /** The steps (from 1) whose batches held a token of the ranges, as input or as the target of a last position. */
 export function stepsThatSaw(ranges: readonly TokenRange[], order: DataOrder): number[] {
-  const { tokens, sequenceLength, batchSequences, seed, steps } = order;
+  const { tokens, sequenceLength, seed, steps, skipped = [] } = order;
   const sequences = Math.floor((tokens - 1) / sequenceLength);
   if (sequences < 1) return [];
   const seen = new Set<number>();
@@ -49,7 +53,10 @@ export function stepsThatSaw(ranges: readonly TokenRange[], order: DataOrder): n
   }
   const found: number[] = [];
   for (let step = 1; step <= steps; step++) {
-    if (sequencesOfStep(step, batchSequences, sequences, seed).some((one) => seen.has(one))) found.push(step);
+    const before = skipped.findLast((one) => one.step < step);
+    const batch = step + (before === undefined ? 0 : before.batch - before.step);
+    const batchOrder = sequencesFrom(sequencesBefore(batch, order), batchSequencesAt(batch, order), sequences, seed);
+    if (batchOrder.some((one) => seen.has(one))) found.push(step);
   }
   return found;
 }

@@ -12,7 +12,14 @@ import {
 } from "../corpus/index.ts";
 import { type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { modelCard } from "../lineage/index.ts";
-import { placesOf, readRunDescription, requireNoCheckpoints, writeRunDescription } from "./run-folder.ts";
+import { overriddenForResume } from "./resume-overrides.ts";
+import {
+  placesOf,
+  type RunDescription,
+  readRunDescription,
+  requireNoCheckpoints,
+  writeRunDescription,
+} from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
 import { resumePairsRun } from "./run-pairs.ts";
 import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
@@ -122,26 +129,32 @@ export async function trainRun(
   hooks: RunHooks<TrainEvent>,
 ): Promise<TrainOutput> {
   await prepareRun(configuration, data, options);
-  return startTraining(configuration.runFolder, false, options.peakFlops, hooks);
+  const { runFolder } = configuration;
+  return startTraining(runFolder, readRunDescription(runFolder), false, options.peakFlops, hooks);
 }
 
-/** Continues a run from its last undamaged checkpoint, bit for bit. */
+/**
+ * Continues a run from its last undamaged checkpoint, bit for bit. `overrides` such as `training.microBatchSequences=4` hold
+ * for this process: threads and what is no part of the run's numbers. Throws UsageError for any other.
+ */
 export async function resumeRun(
   runFolder: string,
   hooks: RunHooks<TrainEvent | TrainPairsEvent>,
+  overrides: readonly string[] = [],
 ): Promise<Pick<TrainOutput, "checkpoint" | "steps">> {
-  const pairs = resumePairsRun(runFolder, readRunDescription(runFolder), hooks);
+  const description = overriddenForResume(readRunDescription(runFolder), overrides);
+  const pairs = resumePairsRun(runFolder, description, hooks);
   if (pairs !== undefined) return pairs;
-  return startTraining(runFolder, true, undefined, hooks);
+  return startTraining(runFolder, description, true, undefined, hooks);
 }
 
 function startTraining(
   runFolder: string,
+  { configuration, device, model, training, objective }: RunDescription,
   resume: boolean,
   peakFlops: number | undefined,
   hooks: RunHooks<TrainEvent>,
 ): Promise<TrainOutput> {
-  const { configuration, device, model, training, objective } = readRunDescription(runFolder);
   const { continueFrom } = configuration;
   const places = placesOf(runFolder);
   const travelling = {

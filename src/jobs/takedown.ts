@@ -15,7 +15,7 @@ import {
 } from "../corpus/index.ts";
 import { createMegatronWriter, openMegatronShard } from "../formats/index.ts";
 import { hashOf, TilthError, writeFileAtomically } from "../foundation/index.ts";
-import { RunLog } from "../training/index.ts";
+import { type GuardRecord, RunLog, trainingConfiguration } from "../training/index.ts";
 import { stepsThatSaw, type TokenRange, tokenRanges } from "./document-map.ts";
 import { placesOf, readRunDescription } from "./run-folder.ts";
 import { shardPrefix } from "./tokenize.ts";
@@ -186,12 +186,16 @@ function removeOldShards(places: TakedownPlaces): void {
 function stepsOf({ runFolder }: TakedownPlaces, ranges: readonly TokenRange[]): number[] {
   if (runFolder === undefined || ranges.length === 0 || !existsSync(placesOf(runFolder).description)) return [];
   const { training } = readRunDescription(runFolder);
-  const { sequenceLength, batchSequences, seed } = training as Record<string, number>;
-  const steps = new RunLog(runFolder).read().reduce((last, { step }) => Math.max(last, step), 0);
+  const { sequenceLength, batchSequences, batchWarmup, seed } = trainingConfiguration.parse(training);
+  const records = new RunLog(runFolder).read();
+  const steps = records.reduce((last, { step }) => Math.max(last, step), 0);
+  const skipped = records.filter(
+    (one) => one.kind === "guard" && (one.action === "skip" || one.action === "rewind"),
+  ) as GuardRecord[];
   const shard = openMegatronShard(shardPrefix(placesOf(runFolder).shards, "train"));
   const { tokens } = shard;
   shard.close();
-  return stepsThatSaw(ranges, { tokens, sequenceLength, batchSequences, seed, steps });
+  return stepsThatSaw(ranges, { tokens, sequenceLength, batchSequences, batchWarmup, seed, steps, skipped });
 }
 
 function checkpointsFrom({ runFolder }: TakedownPlaces, step: number): string[] {

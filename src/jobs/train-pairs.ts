@@ -20,6 +20,7 @@ import {
   type CheckpointFiles,
   ContrastiveTrainer,
   contrastiveConfiguration,
+  decisiveSettings,
   PairStream,
   type RunRecord,
   runTraining,
@@ -127,7 +128,14 @@ export const trainPairsJob: Job<TrainPairsInput, TrainPairsEvent, TrainPairsOutp
         train: streams[0],
         validation: streams[1],
         configurationHash: hashOf(
-          canonicalJson([architecture.name, configuration, training, settings, file.train, file.validation]),
+          canonicalJson([
+            architecture.name,
+            configuration,
+            decisiveSettings(training),
+            settings,
+            file.train,
+            file.validation,
+          ]),
           tokenizerText,
         ),
         files: {

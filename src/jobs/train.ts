@@ -9,6 +9,7 @@ import { readTokenizerJson, tokenizerConfigJson } from "../tokenizer/index.ts";
 import {
   type CheckpointFiles,
   checkpointsFolder,
+  decisiveSettings,
   loadWeights,
   type RunRecord,
   runTraining,
@@ -105,13 +106,17 @@ async function trainOn(
     // A run without a checkpoint yet starts here again when it is resumed.
     if (input.continueFrom !== undefined && !hasCheckpoint(input.runFolder)) {
       loadWeights(input.continueFrom, trainer.model);
+      trainer.average?.reset();
     }
     const checkpoint = await runTraining(trainer, {
       runFolder: input.runFolder,
       train: streams[0],
       validation: streams[1],
       // What decides the numbers: another number of steps would change the schedule, another tokenizer the data.
-      configurationHash: hashOf(canonicalJson([architecture.name, configuration, training, settings]), tokenizerText),
+      configurationHash: hashOf(
+        canonicalJson([architecture.name, configuration, decisiveSettings(training), settings]),
+        tokenizerText,
+      ),
       files: {
         "tokenizer.json": tokenizerText,
         "tokenizer_config.json": tokenizerConfigJson(tokenizer, context),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { settingsObject } from "../foundation/index.ts";
 import { augmentationSettings } from "../images/index.ts";
-import { optimizerConfiguration, scheduleConfiguration } from "./configuration.ts";
+import { optimizerConfiguration, scheduleConfiguration, upkeepSettings } from "./configuration.ts";
 
 const positiveInteger = z.number().int().positive();
 
@@ -18,12 +18,9 @@ export const contrastiveConfiguration = settingsObject("training", {
   optimizer: optimizerConfiguration.prefault({}),
   augmentation: augmentationSettings.prefault({}),
   activationCheckpointing: z.boolean().default(false),
-  validateEvery: positiveInteger.default(100),
+  ...upkeepSettings,
   /** Pairs of one validation pass, the same each time. */
   validationPairs: positiveInteger.default(1000),
-  checkpointEvery: positiveInteger.default(500),
-  /** Checkpoints kept; older ones are removed once a newer one is complete. */
-  keepCheckpoints: positiveInteger.default(2),
   seed: z.number().int().nonnegative().default(1),
 }).refine((one) => one.schedule.warmupSteps <= one.steps, {
   message: "warmupSteps must not exceed steps",

@@ -1,11 +1,13 @@
 /** The contrastive objective's trainer: the model with its optimizer, one step, one validation. */
-import { AdamW, type Backend, Engine, Muon, type Optimizer } from "../engine/index.ts";
+import { type Backend, Engine, type Optimizer } from "../engine/index.ts";
 import type { ImageTextArchitecture, ImageTextModel } from "../models/index.ts";
 import { contrastiveLossOf, contrastiveStep, embedPairs, type PairBatch, retrieval } from "../objectives/index.ts";
 import type { ContrastiveConfiguration } from "./contrastive-configuration.ts";
+import type { Phase } from "./flight-recorder.ts";
+import { createOptimizer, withUpdateRatio } from "./optimization.ts";
 import type { PairStream } from "./pairs.ts";
 import { learningRateAt } from "./schedule.ts";
-import type { StepResult, Trainable, ValidationResult } from "./trainable.ts";
+import type { GradientResult, StepResult, Trainable, UpdateResult, ValidationResult } from "./trainable.ts";
 
 /** Logits of CLIP are at most 100 times the cosines (Radford et al. 2021), and at least the cosines. */
 const largestLogitScale = Math.log(100);
@@ -15,6 +17,8 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
   readonly engine: Engine;
   readonly model: ImageTextModel;
   readonly optimizer: Optimizer;
+  skippedBatches = 0;
+  onPhase?: (phase: Phase) => void;
   private flopsOfLastToken = 0;
 
   constructor(
@@ -26,37 +30,57 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     this.engine = new Engine(backend, { activationCheckpointing: configuration.activationCheckpointing });
     this.model = architecture.create(this.engine, modelConfiguration);
     this.model.arena.initialize(configuration.seed);
-    const { optimizer } = configuration;
-    const settings = { ...optimizer, maximumGradientNorm: optimizer.maximumGradientNorm ?? Number.POSITIVE_INFINITY };
-    const Kind = optimizer.kind === "muon" ? Muon : AdamW;
-    this.optimizer = new Kind(this.model.arena, settings);
+    this.optimizer = createOptimizer(this.model.arena, configuration.optimizer, { rank: 0, size: 1 }, false);
   }
 
   get step(): number {
     return this.optimizer.step;
   }
 
-  async takeStep(stream: PairStream): Promise<StepResult> {
+  async computeGradients(stream: PairStream): Promise<GradientResult> {
+    this.onPhase?.("data");
     const { batchPairs, augmentation, seed } = this.configuration;
-    return this.takeStepOn(await stream.batchOf(this.step + 1, batchPairs, augmentation, seed));
+    const started = performance.now();
+    const batch = await stream.batchOf(this.step + 1 + this.skippedBatches, batchPairs, augmentation, seed);
+    return this.gradientsOf(batch, (performance.now() - started) / 1000);
+  }
+
+  private async gradientsOf(batch: PairBatch, dataSeconds: number): Promise<GradientResult> {
+    this.onPhase?.("forward-backward");
+    const { engine, model, optimizer, configuration } = this;
+    const loss = await contrastiveStep(engine, model, batch, configuration.microBatchPairs);
+    const dimensions = model.architecture.dimensions(model.configuration);
+    const tokens = batch.pairs * (dimensions.imageTokens + batch.texts.length);
+    this.flopsOfLastToken = (batch.pairs * dimensions.trainingFlopsPerPair(batch.texts.length)) / tokens;
+    optimizer.measureGradientNorm();
+    return { loss, gradientNorm: await engine.scalar(optimizer.gradientNorm), tokens, pairs: batch.pairs, dataSeconds };
+  }
+
+  async applyGradients(): Promise<UpdateResult> {
+    this.onPhase?.("update");
+    const learningRate = learningRateAt(this.step + 1, this.configuration);
+    const update = async () => {
+      this.optimizer.update(learningRate);
+      await this.clipTemperature();
+    };
+    const isMeasured = (this.step + 1) % this.configuration.updateRatioEvery === 0;
+    const updateRatio = isMeasured ? await withUpdateRatio(this.model.arena, update) : void (await update());
+    return { learningRate, ...(updateRatio !== undefined && { updateRatio }) };
+  }
+
+  discardGradients(): void {
+    this.optimizer.discardGradients();
+    this.skippedBatches += 1;
   }
 
   /** Takes a step on the given pairs. */
   async takeStepOn(batch: PairBatch): Promise<StepResult> {
-    const { engine, model, optimizer, configuration } = this;
-    const loss = await contrastiveStep(engine, model, batch, configuration.microBatchPairs);
-    const learningRate = learningRateAt(this.step + 1, configuration);
-    optimizer.update(learningRate);
-    await this.clipTemperature();
-    const dimensions = model.architecture.dimensions(model.configuration);
-    const tokens = batch.pairs * (dimensions.imageTokens + batch.texts.length);
-    this.flopsOfLastToken = (batch.pairs * dimensions.trainingFlopsPerPair(batch.texts.length)) / tokens;
-    const gradientNorm = await engine.scalar(optimizer.gradientNorm);
-    return { loss, learningRate, gradientNorm, tokens, pairs: batch.pairs };
+    return { ...(await this.gradientsOf(batch, 0)), ...(await this.applyGradients()) };
   }
 
   /** Loss and recall@1 both ways over the first pairs of a stream. */
   async validate(stream: PairStream): Promise<ValidationResult> {
+    this.onPhase?.("validate");
     const { engine, model, configuration } = this;
     const { batch, pairs } = await stream.wholeBatch(configuration.validationPairs);
     const embeddings = await embedPairs(engine, model, batch, configuration.microBatchPairs);

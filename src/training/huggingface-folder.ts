@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { Tensor } from "../engine/index.ts";
 import { readSafetensorsFolder, type WeightsFolder } from "../formats/index.ts";
 import { messageOf, TilthError } from "../foundation/index.ts";
 import {
@@ -137,14 +138,18 @@ function requireTied(weights: WeightsFolder, embedding: string | undefined): voi
   }
 }
 
-/** Copies the weights of a Hugging Face folder into a model; every tensor must be there, in its shape, and none more. */
-export function loadWeights(folder: string, model: StoredModel): void {
+/**
+ * Copies the weights of a Hugging Face folder into a model; every tensor must be there, in its shape, and none more.
+ * @param values an arena laid out as the model's to fill instead of it
+ */
+export function loadWeights(folder: string, model: StoredModel, values?: Tensor): void {
   const weights = openModelWeights(folder, model.architecture, model.configuration);
   try {
     for (const mapping of model.architecture.weights(model.configuration)) {
       const { data } = weights.floats(mapping.name);
       const ours = mapping.transposed ? transposed(data, mapping.shape) : data;
-      model.arena.backend.write(mappedTensor(model.arena, mapping), ours);
+      const tensor = mappedTensor(model.arena, mapping);
+      model.arena.backend.write(values === undefined ? tensor : { ...tensor, storage: values.storage }, ours);
     }
   } finally {
     weights.close();

@@ -1,3 +1,4 @@
+/** What changes over a run, from the step alone: learning rate, sequences of a batch, tokens of a sequence. */
 import type { TrainingConfiguration } from "./configuration.ts";
 
 /**
@@ -19,4 +20,34 @@ export function learningRateAt(
   const remaining = steps - step;
   if (remaining >= decaySteps) return learningRate;
   return learningRate * (finalShare + (1 - finalShare) * (remaining / decaySteps));
+}
+
+type BatchSettings = Pick<TrainingConfiguration, "batchSequences" | "batchWarmup">;
+
+/** Sequences of batch `batch` (from 1). */
+export function batchSequencesAt(batch: number, { batchSequences, batchWarmup }: BatchSettings): number {
+  if (batchWarmup === undefined) return batchSequences;
+  const { startSequences, incrementSequences, steps } = batchWarmup;
+  const stages = (batchSequences - startSequences) / incrementSequences;
+  const stage = Math.min(stages, Math.floor(((batch - 1) * stages) / steps));
+  return startSequences + stage * incrementSequences;
+}
+
+/** Sequences of all batches before `batch` (from 1): where it begins in the order of data. */
+export function sequencesBefore(batch: number, settings: BatchSettings): number {
+  const warm = Math.min(batch - 1, settings.batchWarmup?.steps ?? 0);
+  let total = (batch - 1 - warm) * settings.batchSequences;
+  for (let one = 1; one <= warm; one++) total += batchSequencesAt(one, settings);
+  return total;
+}
+
+/** Tokens of a sequence at `step` (from 1): doubles in stages of equal length. */
+export function sequenceLengthAt(
+  step: number,
+  { sequenceLength, lengthWarmup }: Pick<TrainingConfiguration, "sequenceLength" | "lengthWarmup">,
+): number {
+  if (lengthWarmup === undefined) return sequenceLength;
+  const stages = Math.log2(sequenceLength / lengthWarmup.startLength);
+  const stage = Math.min(stages, Math.floor(((step - 1) * stages) / lengthWarmup.steps));
+  return lengthWarmup.startLength * 2 ** stage;
 }

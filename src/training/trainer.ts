@@ -1,19 +1,24 @@
 /** A model with its optimizer: the state that a checkpoint holds, and the one step that changes it. */
 import { type Communicator, createSingleCommunicator } from "../cluster/index.ts";
-import { AdamW, type Backend, Engine, Muon, type Optimizer } from "../engine/index.ts";
+import { type Backend, Engine, type Optimizer } from "../engine/index.ts";
 import { mixKeys } from "../foundation/index.ts";
 import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "../models/index.ts";
 import {
   chooseObjective,
   likeliestTokens,
   type ObjectiveBatch,
-  sequencesOfStep,
+  sequencesFrom,
   type TextObjective,
 } from "../objectives/index.ts";
 import { requireEvenShares, type TrainingConfiguration } from "./configuration.ts";
-import { learningRateAt } from "./schedule.ts";
+import type { Phase } from "./flight-recorder.ts";
+import { GradientReducer } from "./gradient-reducer.ts";
+import { createAverage, createOptimizer, withUpdateRatio } from "./optimization.ts";
+import { batchSequencesAt, learningRateAt, sequenceLengthAt, sequencesBefore } from "./schedule.ts";
+import { cutShorter } from "./shorter-sequences.ts";
 import type { TokenStream } from "./tokens.ts";
-import type { StepResult, Trainable, ValidationResult } from "./trainable.ts";
+import type { GradientResult, StepResult, Trainable, UpdateResult, ValidationResult } from "./trainable.ts";
+import type { WeightAverage } from "./weight-average.ts";
 
 /** Takes the place of a step where validation draws masks. */
 const validationKey = 2 ** 32;
@@ -23,6 +28,10 @@ export class Trainer implements Trainable<TokenStream> {
   readonly engine: Engine;
   readonly model: LanguageModel;
   readonly optimizer: Optimizer;
+  readonly average: WeightAverage | undefined;
+  skippedBatches = 0;
+  onPhase?: (phase: Phase) => void;
+  private readonly reducer: GradientReducer | undefined;
 
   constructor(
     backend: Backend,
@@ -35,63 +44,103 @@ export class Trainer implements Trainable<TokenStream> {
     readonly ranks: Communicator = createSingleCommunicator(),
   ) {
     requireEvenShares(configuration, ranks.size);
+    const { optimizer, parallel } = configuration;
     this.engine = new Engine(backend, { activationCheckpointing: configuration.activationCheckpointing });
     this.model = architecture.create(this.engine, modelConfiguration);
-    this.model.arena.initialize(configuration.seed);
-    const { optimizer } = configuration;
-    const settings = { ...optimizer, maximumGradientNorm: optimizer.maximumGradientNorm ?? Number.POSITIVE_INFINITY };
-    const Kind = optimizer.kind === "muon" ? Muon : AdamW;
-    this.optimizer = new Kind(this.model.arena, settings);
+    const { arena } = this.model;
+    arena.initialize(configuration.seed);
+    this.optimizer = createOptimizer(arena, optimizer, ranks, parallel.shardOptimizerState);
+    this.average = createAverage(arena, configuration.weightAverageDecay);
+    this.reducer = ranks.size === 1 ? undefined : new GradientReducer(arena, backend, ranks, parallel);
   }
 
   get step(): number {
     return this.optimizer.step;
   }
 
-  /** Takes the next step on the batch that (seed, step) names. */
-  takeStep(stream: TokenStream): Promise<StepResult> {
-    const { sequenceLength, batchSequences, microBatchSequences, documentMask, seed } = this.configuration;
-    const count = stream.requireSequences(sequenceLength);
-    const sequences = sequencesOfStep(this.step + 1, batchSequences, count, seed);
-    const step = this.step + 1;
-    const mine = this.ofThisRank(batchSequences / microBatchSequences);
-    const microBatches = mine.map((index) => {
+  /** Gradients of the batch that (seed, step + skippedBatches) names. */
+  computeGradients(stream: TokenStream): Promise<GradientResult> {
+    this.onPhase?.("data");
+    const started = performance.now();
+    const { sequenceLength, microBatchSequences, documentMask, seed } = this.configuration;
+    const available = stream.requireSequences(sequenceLength);
+    const number = this.step + 1 + this.skippedBatches;
+    const count = batchSequencesAt(number, this.configuration);
+    const sequences = sequencesFrom(sequencesBefore(number, this.configuration), count, available, seed);
+    const length = sequenceLengthAt(this.step + 1, this.configuration);
+    const microBatches = this.ofThisRank(count / microBatchSequences).map((index) => {
       const first = index * microBatchSequences;
       const some = sequences.slice(first, first + microBatchSequences);
       const slots = some.map((_, row) => first + row);
-      const batch = this.objective.draw(stream, some, { sequenceLength, documentMask }, [seed, step], slots);
-      return { ...batch, dropoutKey: mixKeys(seed, step, first) };
+      const batch = this.objective.draw(stream, some, { sequenceLength, documentMask }, [seed, number], slots);
+      return { ...cutShorter(batch, length), dropoutKey: mixKeys(seed, number, first) };
     });
-    return this.takeStepOn(microBatches);
+    return this.gradientsOf(microBatches, (performance.now() - started) / 1000);
   }
 
-  /** Takes a step on this rank's micro-batches: gradients of the mean over the targets of all ranks. */
-  async takeStepOn(microBatches: readonly ObjectiveBatch[]): Promise<StepResult> {
-    const { engine, ranks } = this;
+  /** This rank's micro-batches: gradients of the mean over the targets of all ranks. */
+  private async gradientsOf(microBatches: readonly ObjectiveBatch[], dataSeconds: number): Promise<GradientResult> {
+    const { engine, ranks, objective, model, reducer } = this;
+    const { zLoss } = this.configuration;
+    this.onPhase?.("forward-backward");
     const [targets, tokens] = ranks.sum([
       microBatches.reduce((sum, batch) => sum + batch.targetCount, 0),
       microBatches.reduce((sum, batch) => sum + batch.tokens.length, 0),
     ]);
     let loss = 0;
-    for (const batch of microBatches) {
+    for (const [index, batch] of microBatches.entries()) {
+      const isLast = index === microBatches.length - 1;
       loss += await engine.scope({ record: true }, async () => {
-        const losses = this.objective.losses(engine, this.model, batch, targets);
-        engine.backward(...losses);
+        const losses = objective.losses(engine, model, batch, targets, zLoss);
+        if (isLast && reducer !== undefined) engine.backwardTelling(reducer.begin(), ...losses);
+        else engine.backward(...losses);
         let sum = 0;
         for (const one of losses) sum += await engine.scalar(one);
         return sum;
       });
     }
-    await ranks.allReduce(engine.backend, this.model.arena.gradientArena(), "f32");
+    this.onPhase?.("reduce");
+    await reducer?.finish();
     [loss] = ranks.sum([loss]);
+    this.optimizer.measureGradientNorm();
+    return { loss, gradientNorm: await engine.scalar(this.optimizer.gradientNorm), tokens, dataSeconds };
+  }
+
+  async applyGradients(): Promise<UpdateResult> {
+    this.onPhase?.("update");
     const learningRate = learningRateAt(this.step + 1, this.configuration);
-    this.optimizer.update(learningRate);
-    const gradientNorm = await engine.scalar(this.optimizer.gradientNorm);
-    return { loss, learningRate, gradientNorm, tokens };
+    const update = async () => {
+      this.optimizer.update(learningRate);
+      const { arena } = this.model;
+      for (const { owner, start, length } of this.optimizer.ownedRanges) {
+        if (length > 0) await this.ranks.broadcast(this.engine.backend, arena.valueArena(start, length), owner);
+      }
+    };
+    const isMeasured = (this.step + 1) % this.configuration.updateRatioEvery === 0;
+    const updateRatio = isMeasured ? await withUpdateRatio(this.model.arena, update) : void (await update());
+    this.average?.update();
+    return { learningRate, ...(updateRatio !== undefined && { updateRatio }) };
+  }
+
+  discardGradients(): void {
+    this.optimizer.discardGradients();
+    this.skippedBatches += 1;
+  }
+
+  /** Takes a step on this rank's micro-batches, whatever they are. */
+  async takeStepOn(microBatches: readonly ObjectiveBatch[]): Promise<StepResult> {
+    return { ...(await this.gradientsOf(microBatches, 0)), ...(await this.applyGradients()) };
   }
 
   /** Mean loss in nats a target over the first sequences of a stream; the same masks at every pass. */
   async validate(stream: TokenStream): Promise<ValidationResult> {
+    this.onPhase?.("validate");
+    const result = await this.validateOnce(stream);
+    const averaged = await this.average?.exchanged(() => this.validateOnce(stream));
+    return averaged === undefined ? result : { ...result, averagedLoss: averaged.loss };
+  }
+
+  private async validateOnce(stream: TokenStream): Promise<ValidationResult> {
     const { sequenceLength, microBatchSequences, documentMask, validationSequences, seed } = this.configuration;
     const { engine, objective, model } = this;
     const count = Math.min(stream.requireSequences(sequenceLength), validationSequences);
@@ -134,6 +183,7 @@ export class Trainer implements Trainable<TokenStream> {
   }
 
   dispose(): void {
+    this.average?.dispose();
     this.optimizer.dispose();
     this.model.dispose();
     this.engine.trim();

@@ -4,9 +4,9 @@
  */
 import type { Backend } from "../backend.ts";
 import type { ParameterArena } from "../parameters.ts";
-import { rows, type Storage, type Tensor, tensorOver } from "../tensor.ts";
+import { elementCount, rows, type Storage, type Tensor, tensorOver } from "../tensor.ts";
 import { AdamW, type AdamWConfiguration } from "./adamw.ts";
-import type { Optimizer } from "./optimizer.ts";
+import type { Optimizer, OwnedRange, ParameterTreatment, StateSharing, StateTensor } from "./optimizer.ts";
 
 /** AdamW's settings hold for what Muon does not step; decay and clipping hold for all. */
 export interface MuonConfiguration extends AdamWConfiguration {
@@ -15,7 +15,7 @@ export interface MuonConfiguration extends AdamWConfiguration {
 }
 
 /** The independent matrices of one parameter, as views of parameters, gradients and momentum. */
-interface HiddenMatrix {
+interface HiddenMatrix extends ParameterTreatment {
   readonly parameters: Tensor;
   readonly gradients: Tensor;
   readonly momentum: Tensor;
@@ -26,31 +26,25 @@ export class Muon implements Optimizer {
   private readonly backend: Backend;
   private readonly momenta: Storage;
   private readonly hiddenLength: number;
+  private readonly hiddenRanges: readonly OwnedRange[];
+  private readonly mine: { readonly start: number; readonly length: number };
   private readonly matrices: readonly HiddenMatrix[];
   private readonly rest: AdamW;
 
   constructor(
     private readonly arena: ParameterArena,
     private readonly configuration: MuonConfiguration,
+    private readonly sharing: StateSharing = { rank: 0, size: 1 },
   ) {
     this.backend = arena.backend;
-    this.rest = new AdamW(
-      arena,
-      configuration,
-      arena.groups.filter((group) => !group.hidden),
-    );
+    const others = arena.groups.filter((group) => !group.hidden);
+    this.rest = new AdamW(arena, configuration, others, sharing);
     this.hiddenLength = arena.groups.find((group) => group.hidden)?.length ?? 0;
-    this.momenta = this.backend.allocate(Math.max(64, this.hiddenLength * 4));
-    if (this.hiddenLength > 0) this.backend.kernels.fill(this.momentumArena(), 0);
-    this.matrices = [...arena.parameters.values()].flatMap(({ specification, tensor, parameterGradient }) => {
-      let start = 0;
-      return (specification.hiddenRows ?? []).map((count) => {
-        const momentum = tensorOver(this.momenta, tensor.shape, "f32", tensor.offset);
-        const views = [tensor, parameterGradient, momentum].map((one) => rows(one, start, count));
-        start += count;
-        return { parameters: views[0], gradients: views[1], momentum: views[2] };
-      });
-    });
+    this.hiddenRanges = sharing.size === 1 ? [] : this.wholeMatrices(sharing.size);
+    this.mine = this.hiddenRanges[sharing.rank] ?? { start: 0, length: this.hiddenLength };
+    this.momenta = this.backend.allocate(Math.max(64, this.mine.length * 4));
+    if (this.mine.length > 0) this.backend.kernels.fill(tensorOver(this.momenta, [this.mine.length]), 0);
+    this.matrices = this.hiddenMatrices();
   }
 
   get step(): number {
@@ -65,21 +59,44 @@ export class Muon implements Optimizer {
     return this.rest.gradientNorm;
   }
 
-  state(): Record<string, Tensor> {
-    return { ...this.rest.state(), ...(this.hiddenLength > 0 ? { momentum: this.momentumArena() } : {}) };
+  get ownedRanges(): readonly OwnedRange[] {
+    return [...this.hiddenRanges, ...this.rest.ownedRanges];
+  }
+
+  state(): Record<string, StateTensor> {
+    if (this.hiddenLength === 0) return this.rest.state();
+    const own = tensorOver(this.momenta, [this.mine.length]);
+    const whole = { start: 0, length: this.hiddenLength, owner: undefined, tensor: own };
+    const parts = this.hiddenRanges.map(({ owner, start, length }) => ({
+      ...{ owner, start, length },
+      ...(owner === this.sharing.rank && { tensor: own }),
+    }));
+    const momentum = {
+      length: this.hiddenLength,
+      parts: parts.length === 0 ? [whole] : parts.filter(({ length }) => length > 0),
+    };
+    return { ...this.rest.state(), momentum };
+  }
+
+  measureGradientNorm(): void {
+    this.rest.measureGradientNorm();
   }
 
   update(learningRate: number): void {
-    const { momentum, weightDecay, maximumGradientNorm: maximumNorm } = this.configuration;
+    const { momentum, maximumGradientNorm: maximumNorm } = this.configuration;
     this.rest.takeStep(learningRate);
-    for (const matrix of this.matrices) {
+    for (const { learningRateScale, weightDecay, ...matrix } of this.matrices) {
       const scale = 0.2 * Math.sqrt(Math.max(...matrix.parameters.shape));
       this.backend.kernels.muon(
         { ...matrix, gradientNorm: this.gradientNorm },
-        { learningRate, momentum, weightDecay, scale, maximumNorm },
+        { learningRate: learningRate * learningRateScale, momentum, weightDecay, scale, maximumNorm },
       );
     }
     this.arena.zeroGradients();
+  }
+
+  discardGradients(): void {
+    this.rest.discardGradients();
   }
 
   dispose(): void {
@@ -87,7 +104,36 @@ export class Muon implements Optimizer {
     this.backend.release(this.momenta);
   }
 
-  private momentumArena(): Tensor {
-    return tensorOver(this.momenta, [this.hiddenLength]);
+  /** Views of the matrices that this rank steps. */
+  private hiddenMatrices(): HiddenMatrix[] {
+    const { treatmentOf, weightDecay } = this.configuration;
+    return [...this.arena.parameters.values()].flatMap(({ name, specification, tensor, parameterGradient }) => {
+      const treatment = { learningRateScale: 1, weightDecay, ...treatmentOf?.(name) };
+      if (tensor.offset < this.mine.start || tensor.offset >= this.mine.start + this.mine.length) return [];
+      let start = 0;
+      return (specification.hiddenRows ?? []).map((count) => {
+        const momentum = tensorOver(this.momenta, tensor.shape, "f32", tensor.offset - this.mine.start);
+        const views = [tensor, parameterGradient, momentum].map((one) => rows(one, start, count));
+        start += count;
+        return { parameters: views[0], gradients: views[1], momentum: views[2], ...treatment };
+      });
+    });
+  }
+
+  /** The hidden group in ranges that end where parameters do: a matrix is stepped as a whole. */
+  private wholeMatrices(size: number): OwnedRange[] {
+    const starts = [...this.arena.parameters.values()]
+      .filter(({ specification }) => specification.hiddenRows !== undefined)
+      .map(({ tensor }) => ({ start: tensor.offset, middle: tensor.offset + elementCount(tensor) / 2 }))
+      .filter(({ start }) => start < this.hiddenLength);
+    const bound = (rank: number): number => {
+      if (rank === 0) return 0;
+      const target = (this.hiddenLength * rank) / size;
+      return starts.find(({ middle }) => middle >= target)?.start ?? this.hiddenLength;
+    };
+    return Array.from({ length: size }, (_, owner) => {
+      const start = bound(owner);
+      return { owner, start, length: (owner + 1 === size ? this.hiddenLength : bound(owner + 1)) - start };
+    });
   }
 }

@@ -1,0 +1,65 @@
+/** Optimizer, weight average and telemetry as a run's configuration asks for them: the same for every objective. */
+import type { Communicator } from "../cluster/index.ts";
+import { AdamW, Muon, type Optimizer, type ParameterArena, tensorOver } from "../engine/index.ts";
+import type { TrainingConfiguration } from "./configuration.ts";
+import { WeightAverage } from "./weight-average.ts";
+
+type OptimizerSettings = TrainingConfiguration["optimizer"];
+
+/** The optimizer over a model's parameters; its state shared by the ranks where `shardState` says so. */
+export function createOptimizer(
+  arena: ParameterArena,
+  { groups, ...optimizer }: OptimizerSettings,
+  ranks: Pick<Communicator, "rank" | "size">,
+  shardState: boolean,
+): Optimizer {
+  const rules = groups.map(({ parameters, ...treatment }) => ({ pattern: patternOf(parameters), treatment }));
+  const settings = {
+    ...optimizer,
+    maximumGradientNorm: optimizer.maximumGradientNorm ?? Number.POSITIVE_INFINITY,
+    treatmentOf: (name: string) => {
+      const rule = rules.find(({ pattern }) => pattern.test(name));
+      if (rule === undefined) return undefined;
+      const { learningRateScale, weightDecay } = rule.treatment;
+      return { learningRateScale, ...(weightDecay !== undefined && { weightDecay }) };
+    },
+  };
+  const sharing = shardState ? { rank: ranks.rank, size: ranks.size } : undefined;
+  return optimizer.kind === "muon"
+    ? new Muon(arena, settings, sharing)
+    : new AdamW(arena, settings, undefined, sharing);
+}
+
+/** `*` stands for any characters. */
+function patternOf(glob: string): RegExp {
+  return new RegExp(
+    `^${glob
+      .split("*")
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+      .join(".*")}$`,
+  );
+}
+
+/** The average that the configuration asks for. */
+export function createAverage(arena: ParameterArena, decay: number | undefined): WeightAverage | undefined {
+  return decay === undefined ? undefined : new WeightAverage(arena, decay);
+}
+
+/** Runs an update and measures ‖update‖ / ‖weights before it‖. */
+export async function withUpdateRatio(arena: ParameterArena, update: () => Promise<void>): Promise<number> {
+  const { backend, length } = arena;
+  const [before, norm] = [backend.allocate(length * 4), backend.allocate(64)];
+  try {
+    const [old, one] = [tensorOver(before, [length]), tensorOver(norm, [1])];
+    backend.kernels.norm(one, arena.valueArena());
+    const weights = (await backend.read(one))[0];
+    backend.kernels.scale(old, arena.valueArena(), -1);
+    await update();
+    backend.kernels.add(old, old, arena.valueArena());
+    backend.kernels.norm(one, old);
+    return (await backend.read(one))[0] / weights;
+  } finally {
+    backend.release(before);
+    backend.release(norm);
+  }
+}

@@ -15,6 +15,7 @@ const entryPoints = {
   "checkpoint-worker": "src/training/checkpoint/worker.ts",
   "native-build": "src/engine/backends/cpu/build-command.ts",
   bench: "bench/main.ts",
+  chaos: "bench/chaos/main.ts",
 };
 
 const present = Object.fromEntries(Object.entries(entryPoints).filter(([, file]) => existsSync(join(root, file))));

@@ -4,7 +4,7 @@ import { corpusSettings, corpusSources, evaluationSets } from "../corpus/index.t
 import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
-import { readModelConfiguration, trainingConfiguration } from "../training/index.ts";
+import { readModelConfiguration, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
 import { deviceConfiguration } from "./device.ts";
 import {
   type PairsRunConfiguration,
@@ -50,6 +50,7 @@ export const runConfiguration = settingsObject("run", {
   model: z.looseObject({ architecture: z.string().default("llama") }).prefault({}),
   objective: objectiveSettings.prefault({}),
   training: trainingConfiguration,
+  telemetry: telemetryConfiguration.prefault({}),
   evaluation: evaluationConfiguration.prefault({}),
 });
 

@@ -4,7 +4,7 @@ import { UsageError } from "../foundation/index.ts";
 import { upkeepNames } from "../training/index.ts";
 import type { RunDescription } from "./run-folder.ts";
 
-const allowed = ["device.threads", ...upkeepNames.map((name) => `training.${name}`)];
+const allowed = ["device.threads", "telemetry", ...upkeepNames.map((name) => `training.${name}`)];
 
 /** The description with the overrides in it. Throws UsageError for a setting that decides the run's numbers. */
 export function overriddenForResume(description: RunDescription, overrides: readonly string[]): RunDescription {
@@ -15,5 +15,7 @@ export function overriddenForResume(description: RunDescription, overrides: read
       remedy: `With --resume these may change: ${allowed.join(", ")}. For another run: tilth train --set … --run <new folder>`,
     });
   }
-  return overrides.reduce(withOverride, structuredClone(description) as Record<string, unknown>) as RunDescription;
+  // Where and how it is watched stands in the run's configuration, the rest in what training was started with.
+  const placed = overrides.map((one) => (one.startsWith("telemetry.") ? `configuration.${one}` : one));
+  return placed.reduce(withOverride, structuredClone(description) as Record<string, unknown>) as RunDescription;
 }

@@ -1,6 +1,7 @@
 /** A run from its configuration: corpus, shards, training. Every stage that is already there is reused. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { launchedPlace } from "../cluster/index.ts";
 import { modelOf, objectiveOf, type RunConfiguration } from "../config/index.ts";
 import {
   buildCorpus,
@@ -12,6 +13,7 @@ import {
 } from "../corpus/index.ts";
 import { type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { modelCard } from "../lineage/index.ts";
+import { openTelemetry, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
 import { overriddenForResume } from "./resume-overrides.ts";
 import {
   placesOf,
@@ -25,6 +27,7 @@ import { resumePairsRun } from "./run-pairs.ts";
 import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 import { type TrainEvent, type TrainOutput, trainJob } from "./train.ts";
 import type { TrainPairsEvent } from "./train-pairs.ts";
+import { watchRun } from "./watch.ts";
 
 /** How work of some length is watched and stopped. */
 export interface RunHooks<Event> {
@@ -150,11 +153,12 @@ export async function resumeRun(
 
 function startTraining(
   runFolder: string,
-  { configuration, device, model, training, objective }: RunDescription,
+  description: RunDescription,
   resume: boolean,
   peakFlops: number | undefined,
   hooks: RunHooks<TrainEvent>,
 ): Promise<TrainOutput> {
+  const { configuration, device, model, training, objective } = description;
   const { continueFrom } = configuration;
   const places = placesOf(runFolder);
   const travelling = {
@@ -168,14 +172,43 @@ function startTraining(
       .filter(([, path]) => existsSync(path))
       .map(([name, path]) => [name, readFileSync(path, "utf8")]),
   );
-  return runJob(
-    trainJob,
-    {
-      ...{ runFolder, shards: places.shards, device, model, training, objective, resume, files, peakFlops },
-      continueFrom: typeof continueFrom === "string" ? continueFrom : undefined,
-    },
-    hooks,
+  return watched(runFolder, description, hooks, (watching) =>
+    runJob(
+      trainJob,
+      {
+        ...{ runFolder, shards: places.shards, device, model, training, objective, resume, files, peakFlops },
+        continueFrom: typeof continueFrom === "string" ? continueFrom : undefined,
+      },
+      watching,
+    ),
   );
+}
+
+/** Runs `train` with the run's telemetry, and watched from this thread. Of several ranks the first one tells. */
+async function watched<Output>(
+  runFolder: string,
+  { configuration, training }: Pick<RunDescription, "configuration" | "training">,
+  hooks: RunHooks<TrainEvent>,
+  train: (hooks: RunHooks<TrainEvent>) => Promise<Output>,
+): Promise<Output> {
+  const { rank, size: ranks } = launchedPlace() ?? { rank: 0, size: 1 };
+  const warn = (message: string) => hooks.onEvent({ kind: "warning", message });
+  const asked = rank === 0 ? configuration.telemetry : undefined;
+  const telemetry = await openTelemetry(telemetryConfiguration.parse(asked ?? {}), runFolder, warn);
+  const { guards } = trainingConfiguration.parse(training);
+  const unwatch = watchRun({ runFolder, rank, ranks, guards, signal: hooks.signal, warn });
+  try {
+    return await train({
+      ...hooks,
+      onEvent(event) {
+        if (event.kind === "record") telemetry.update(event.record);
+        hooks.onEvent(event);
+      },
+    });
+  } finally {
+    unwatch();
+    await telemetry.close();
+  }
 }
 
 /** Shares of the kept bytes by licence, largest first. */

@@ -38,6 +38,8 @@ export class FlightRecorder {
     try {
       mkdirSync(runFolder, { recursive: true });
       this.descriptor = openSync(this.path, "w");
+      // Its place on the disk is taken now: later writes need none.
+      writeSync(this.descriptor, `${" ".repeat(slotBytes - 1)}\n`.repeat(slots));
     } catch {
       this.descriptor = undefined;
     }

@@ -82,11 +82,11 @@ export class Trainer implements Trainable<TokenStream> {
   private async gradientsOf(microBatches: readonly ObjectiveBatch[], dataSeconds: number): Promise<GradientResult> {
     const { engine, ranks, objective, model, reducer } = this;
     const { zLoss } = this.configuration;
-    this.onPhase?.("forward-backward");
     const [targets, tokens] = ranks.sum([
       microBatches.reduce((sum, batch) => sum + batch.targetCount, 0),
       microBatches.reduce((sum, batch) => sum + batch.tokens.length, 0),
     ]);
+    this.onPhase?.("forward-backward");
     let loss = 0;
     for (const [index, batch] of microBatches.entries()) {
       const isLast = index === microBatches.length - 1;

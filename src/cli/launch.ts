@@ -98,9 +98,12 @@ async function launchMpi(input: CommandInput, ranks: number): Promise<void> {
   requireEvenShares(trainingConfiguration.parse(readRunDescription(runFolder).training), ranks);
   const [name, ...rest] = command(runFolder);
   say(`Starting ${ranks} ranks of ${threads} thread${threads === 1 ? "" : "s"}.`);
-  const child = spawn(name, rest, { stdio: "inherit" });
-  // mpirun passes the signal on; the ranks save and leave.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+  // In a process group of its own: Ctrl-C would end mpirun, and its ranks with it, before they have saved.
+  const child = spawn(name, rest, { stdio: "inherit", detached: true });
+  let asked = 0;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => child.kill(asked++ === 0 ? "SIGUSR2" : signal));
+  }
   const status = await new Promise<number>((done, failed) => {
     child.on("error", failed);
     child.on("close", (code) => done(code ?? 1));

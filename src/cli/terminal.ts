@@ -94,7 +94,7 @@ export function formatFlops(flops: number): string {
   return `${formatCount(flops)}FLOP/s`;
 }
 
-/** An AbortSignal that the first Ctrl-C or SIGTERM sets, saying `message`; a second one ends the process at once. */
+/** An AbortSignal that the first Ctrl-C, SIGTERM or SIGUSR2 (from `tilth launch`) sets, saying `message`; a second one ends the process at once. */
 export function interruptSignal(message: string | undefined): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
@@ -104,5 +104,6 @@ export function interruptSignal(message: string | undefined): AbortSignal {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  process.on("SIGUSR2", stop);
   return controller.signal;
 }

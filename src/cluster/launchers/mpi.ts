@@ -28,8 +28,9 @@ export function mpirunArguments({ ranks, threads, processors, hostFile, program 
     "-n",
     String(ranks),
     ...placement,
-    // A rank that is told to stop finishes its step and saves: mpirun's one second of patience is too short for that.
-    ...["--mca", "odls_base_sigkill_timeout", "120"],
+    // When a rank fails, mpirun tells the others to end and waits that long, whatever they do. Who should stop in an orderly
+    // way is told by SIGUSR2 instead, which mpirun passes on and does nothing about.
+    ...["--mca", "odls_base_sigkill_timeout", "3"],
     ...(hostFile === undefined ? [] : ["--hostfile", hostFile]),
     ...["-x", `TILTH_THREADS=${threads}`],
     ...program,

@@ -1,7 +1,8 @@
 /** Tensors in a file, as Hugging Face's `safetensors` writes and reads them. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { codeOf, messageOf, TilthError, withTemporaryFile, writeFully } from "../foundation/index.ts";
+import { closeSync, fstatSync } from "node:fs";
+import { TilthError, withTemporaryFile, writeFully } from "../foundation/index.ts";
 import { floatsOfBrainHalf, floatsOfHalf } from "./half-floats.ts";
+import { openFile, readFully } from "./open-file.ts";
 import {
   damaged,
   elementBytes,
@@ -97,22 +98,7 @@ export function writeSafetensors(
  * @throws TilthError where the file is missing or damaged, saying how
  */
 export function readSafetensors(path: string): SafetensorsFile {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (cause) {
-    const missing = codeOf(cause) === "ENOENT";
-    throw new TilthError(missing ? `${path} does not exist` : `${path} cannot be opened: ${messageOf(cause)}`, {
-      remedy: "Give the path of a .safetensors file that you may read.",
-      cause,
-    });
-  }
-  try {
-    return new SafetensorsFile(path, descriptor);
-  } catch (error) {
-    closeSync(descriptor);
-    throw error;
-  }
+  return openFile(path, ".safetensors", (descriptor) => new SafetensorsFile(path, descriptor));
 }
 
 /** An open safetensors file. */
@@ -185,11 +171,7 @@ export class SafetensorsFile {
   private readBytes(position: number, count: number): Uint8Array<ArrayBuffer> {
     if (this.descriptor === undefined) throw new TilthError(`${this.path} was read after it was closed`);
     const bytes = new Uint8Array(count);
-    for (let done = 0; done < count; ) {
-      const read = readSync(this.descriptor, bytes, done, Math.min(count - done, 1 << 30), position + done);
-      if (read === 0) throw damaged(this.path, `it ended at byte ${position + done} while it was being read`);
-      done += read;
-    }
+    readFully(this.descriptor, bytes, position, (problem) => damaged(this.path, problem));
     return bytes;
   }
 }

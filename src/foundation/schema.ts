@@ -2,6 +2,9 @@
 import { z } from "zod";
 import { nearest, UsageError } from "./errors.ts";
 
+/** A count of something that there must be at least one of. */
+export const positiveInteger = z.number().int().positive();
+
 /** A strict object of settings; an unknown key is named together with the known one that is near. `what`: "corpus". */
 export function settingsObject<Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) {
   return z.strictObject(shape, { error: unknownKeys(what, Object.keys(shape)) });

@@ -19,8 +19,9 @@ import {
   residualLayerNorm,
   type Variable,
 } from "../engine/index.ts";
-import { mixKeys, settingsObject, TilthError } from "../foundation/index.ts";
+import { mixKeys, positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import { linearParameters, mapped, mappedPair, normalParameter, normParameters, weightAndBias } from "./encoder.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import {
   type Architecture,
   type HiddenStates,
@@ -29,8 +30,6 @@ import {
   type WeightMapping,
   wantedRows,
 } from "./model.ts";
-
-const positiveInteger = z.number().int().positive();
 
 /** Settings that BERT and RoBERTa share. */
 export const encoderShape = {
@@ -297,12 +296,8 @@ export const bertHuggingFaceShape = z.looseObject({
 
 /** The parsed keys. Throws TilthError naming the first that is unknown to Tilth. */
 export function parseBertConfiguration(config: Readonly<Record<string, unknown>>) {
-  const parsed = bertHuggingFaceShape.safeParse(config);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-    remedy: "Tilth reads encoders with absolute positions, exact GELU and a tied head.",
-  });
+  const remedy = "Tilth reads encoders with absolute positions, exact GELU and a tied head.";
+  return foreignConfiguration(bertHuggingFaceShape, config, remedy);
 }
 
 /** The keys that both models write. */

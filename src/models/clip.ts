@@ -16,7 +16,7 @@ import {
   type ParameterSpecification,
   type Variable,
 } from "../engine/index.ts";
-import { settingsObject, TilthError } from "../foundation/index.ts";
+import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import {
   activationFrom,
   activationNames,
@@ -27,26 +27,24 @@ import {
   encoderParameters,
   encoderWeights,
   type ImageBatch,
+  imageSettings,
   mapped,
   mappedPair,
   normalParameter,
   normParameters,
   rowsOfParameter,
   runEncoder,
+  towerActivations,
+  towerSettings,
   weightAndBias,
+  wholePatches,
+  wholePatchesMessage,
 } from "./encoder.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import { type ImageTextArchitecture, type ImageTextModel, type TextBatch, towerFlops } from "./image-text.ts";
 import type { WeightMapping } from "./model.ts";
 
-const positiveInteger = z.number().int().positive();
-
-const towerShape = {
-  width: positiveInteger,
-  layers: positiveInteger,
-  attentionHeads: positiveInteger,
-  /** Four times the width if left out. */
-  mlpWidth: positiveInteger.optional(),
-};
+const towerShape = { width: positiveInteger, ...towerSettings };
 
 const wholeHeads = (tower: { width: number; attentionHeads: number }) => tower.width % tower.attentionHeads === 0;
 const wholeHeadsMessage = { message: "width must be a multiple of attentionHeads" };
@@ -60,12 +58,10 @@ export const clipConfiguration = settingsObject("CLIP", {
   endOfText: z.number().int().nonnegative(),
   embeddingWidth: positiveInteger,
   text: settingsObject("text tower", towerShape).refine(wholeHeads, wholeHeadsMessage),
-  vision: settingsObject("vision tower", { ...towerShape, imageSize: positiveInteger, patchSize: positiveInteger })
+  vision: settingsObject("vision tower", { ...towerShape, ...imageSettings })
     .refine(wholeHeads, wholeHeadsMessage)
-    .refine(({ imageSize, patchSize }) => imageSize % patchSize === 0, {
-      message: "imageSize must be a multiple of patchSize",
-    }),
-  activation: z.enum(["gelu", "gelu-tanh", "quick-gelu"]).default("gelu"),
+    .refine(wholePatches, wholePatchesMessage),
+  activation: towerActivations.default("gelu"),
   normEpsilon: z.number().positive().default(1e-5),
 }).refine(({ endOfText, vocabularySize }) => endOfText < vocabularySize, {
   message: "endOfText must be a token of the vocabulary",
@@ -273,14 +269,12 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
     torch_dtype: "float32",
   }),
   fromHuggingFace(config) {
-    const parsed = huggingFaceConfiguration.safeParse(config);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-        remedy: "Tilth reads CLIP configurations as transformers writes them.",
-      });
-    }
-    const { text_config: text, vision_config: vision, projection_dim } = parsed.data;
+    const one = foreignConfiguration(
+      huggingFaceConfiguration,
+      config,
+      "Tilth reads CLIP configurations as transformers writes them.",
+    );
+    const { text_config: text, vision_config: vision, projection_dim } = one;
     for (const key of ["hidden_act", "layer_norm_eps"] as const) {
       if (text[key] === vision[key]) continue;
       throw new TilthError(`config.json: text_config.${key} is ${text[key]}, vision_config.${key} is ${vision[key]}`, {

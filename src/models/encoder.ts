@@ -2,6 +2,7 @@
  * The pre-norm transformer block of ViT, CLIP and SigLIP, with biases everywhere: parameters, forward, names. Query, key and
  * value are stored as one matrix, whose row blocks are Hugging Face's separate tensors.
  */
+import { z } from "zod";
 import {
   type ActivationKind,
   activation,
@@ -21,6 +22,7 @@ import {
   tensorOver,
   type Variable,
 } from "../engine/index.ts";
+import { positiveInteger } from "../foundation/index.ts";
 import type { WeightMapping } from "./model.ts";
 
 /** Sizes of a tower. */
@@ -32,6 +34,25 @@ export interface EncoderSizes {
   readonly normEpsilon: number;
   readonly activation: ActivationKind;
 }
+
+/** What the configuration of a tower says beside its width. */
+export const towerSettings = {
+  layers: positiveInteger,
+  attentionHeads: positiveInteger,
+  /** Four times the width if left out. */
+  mlpWidth: positiveInteger.optional(),
+};
+
+/** What the configuration of an image tower says of its input, in pixels; see `wholePatches`. */
+export const imageSettings = { imageSize: positiveInteger, patchSize: positiveInteger };
+
+/** Whether patches cut the image without rest; `wholePatchesMessage` where they do not. */
+export const wholePatches = ({ imageSize, patchSize }: { readonly imageSize: number; readonly patchSize: number }) =>
+  imageSize % patchSize === 0;
+export const wholePatchesMessage = { message: "imageSize must be a multiple of patchSize" };
+
+/** The activations that a tower's configuration may name. */
+export const towerActivations = z.enum(["gelu", "gelu-tanh", "quick-gelu"]);
 
 /** A matrix or vector that starts with the given standard deviation; 0: zeros. */
 export function normalParameter(

@@ -14,7 +14,7 @@ import {
   type ParameterSpecification,
   type Variable,
 } from "../engine/index.ts";
-import { mixKeys, settingsObject, TilthError } from "../foundation/index.ts";
+import { mixKeys, positiveInteger, settingsObject } from "../foundation/index.ts";
 import {
   addAndNorm,
   linearParameters,
@@ -24,6 +24,7 @@ import {
   normParameters,
   runBlocks,
 } from "./encoder.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 import {
   type Architecture,
@@ -33,8 +34,6 @@ import {
   type WeightMapping,
   wantedRows,
 } from "./model.ts";
-
-const positiveInteger = z.number().int().positive();
 
 /** Sizes of a GPT-2. Widths in elements, `context` in tokens. */
 export const gpt2Configuration = settingsObject("GPT-2", {
@@ -231,14 +230,11 @@ export const gpt2: Architecture<Gpt2Configuration> = {
     use_cache: true,
   }),
   fromHuggingFace(config) {
-    const parsed = huggingFaceConfiguration.safeParse(config);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-        remedy: "Tilth reads GPT-2 with GELU by tanh, scaled attention and a tied head.",
-      });
-    }
-    const one = parsed.data;
+    const one = foreignConfiguration(
+      huggingFaceConfiguration,
+      config,
+      "Tilth reads GPT-2 with GELU by tanh, scaled attention and a tied head.",
+    );
     return gpt2Configuration.parse({
       vocabularySize: one.vocab_size,
       width: one.n_embd,

@@ -23,7 +23,8 @@ import {
   tensorOver,
   type Variable,
 } from "../engine/index.ts";
-import { settingsObject, TilthError } from "../foundation/index.ts";
+import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 import {
   type Architecture,
@@ -34,8 +35,6 @@ import {
   wantedRows,
 } from "./model.ts";
 import { ropeAngles, rotaryFrequencies } from "./rope-angles.ts";
-
-const positiveInteger = z.number().int().positive();
 
 /** Sizes of a Llama. Widths in elements, `context` in tokens. */
 export const llamaConfiguration = settingsObject("Llama", {
@@ -441,14 +440,11 @@ export function llamaKind(variant: LlamaVariant): Architecture<LlamaConfiguratio
       use_cache: true,
     }),
     fromHuggingFace(config) {
-      const parsed = huggingFaceConfiguration.safeParse(config);
-      if (!parsed.success) {
-        const [issue] = parsed.error.issues;
-        throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-          remedy: "Tilth reads silu without biases beside those that the architecture always has.",
-        });
-      }
-      const one = parsed.data;
+      const one = foreignConfiguration(
+        huggingFaceConfiguration,
+        config,
+        "Tilth reads silu without biases beside those that the architecture always has.",
+      );
       const rope = one.rope_scaling ?? one.rope_parameters ?? {};
       const ropeType = rope.rope_type ?? rope.type ?? "default";
       if (ropeType !== "default" && ropeType !== "llama3") {

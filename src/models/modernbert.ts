@@ -22,9 +22,10 @@ import {
   tensorOver,
   type Variable,
 } from "../engine/index.ts";
-import { settingsObject, TilthError } from "../foundation/index.ts";
+import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import { bertDimensions } from "./bert.ts";
 import { mapped, normalParameter } from "./encoder.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import {
   type Architecture,
   type HiddenStates,
@@ -34,8 +35,6 @@ import {
   wantedRows,
 } from "./model.ts";
 import { ropeAngles, rotaryFrequencies } from "./rope-angles.ts";
-
-const positiveInteger = z.number().int().positive();
 
 /** Sizes of a ModernBERT. Widths in elements, `context` and `localAttention` in tokens. */
 export const modernBertConfiguration = settingsObject("ModernBERT", {
@@ -338,14 +337,11 @@ export const modernBert: Architecture<ModernBertConfiguration> = {
     torch_dtype: "float32",
   }),
   fromHuggingFace(config) {
-    const parsed = huggingFaceConfiguration.safeParse(config);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-        remedy: "Tilth reads ModernBERTs with SiLU gates, without biases but the decoder's, and with a tied head.",
-      });
-    }
-    const one = parsed.data;
+    const one = foreignConfiguration(
+      huggingFaceConfiguration,
+      config,
+      "Tilth reads ModernBERTs with SiLU gates, without biases but the decoder's, and with a tied head.",
+    );
     return modernBertConfiguration.parse({
       vocabularySize: one.vocab_size,
       width: one.hidden_size,

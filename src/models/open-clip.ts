@@ -1,8 +1,9 @@
 /** open_clip's names for CLIP's tensors, and its configuration. Its projections are stored transposed. */
 import { z } from "zod";
-import { TilthError } from "../foundation/index.ts";
+import { positiveInteger } from "../foundation/index.ts";
 import { type ClipConfiguration, clipConfiguration } from "./clip.ts";
 import { mapped, mappedPair } from "./encoder.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import type { WeightMapping } from "./model.ts";
 
 /** The tensors of an `open_clip_model.safetensors` of the same sizes. */
@@ -41,8 +42,6 @@ export function openClipWeights(configuration: ClipConfiguration): WeightMapping
   ];
 }
 
-const positiveInteger = z.number().int().positive();
-
 /** `open_clip_config.json`'s `model_cfg`, plain towers only: anything else in it is an error that names the key. */
 const modelConfiguration = z.strictObject({
   embed_dim: positiveInteger,
@@ -67,14 +66,13 @@ const modelConfiguration = z.strictObject({
 
 /** The configuration that an open_clip model of that `model_cfg` has. Throws TilthError naming the key that does not fit. */
 export function fromOpenClip(config: unknown): ClipConfiguration {
-  const parsed = modelConfiguration.safeParse(config);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new TilthError(`open_clip_config.json: "${issue.path.join(".")}": ${issue.message}`, {
-      remedy: "Tilth reads open_clip's plain ViT towers.",
-    });
-  }
-  const { embed_dim, quick_gelu, vision_cfg: vision, text_cfg: text } = parsed.data;
+  const one = foreignConfiguration(
+    modelConfiguration,
+    config,
+    "Tilth reads open_clip's plain ViT towers.",
+    "open_clip_config.json",
+  );
+  const { embed_dim, quick_gelu, vision_cfg: vision, text_cfg: text } = one;
   return clipConfiguration.parse({
     vocabularySize: text.vocab_size,
     context: text.context_length,

@@ -20,7 +20,7 @@ import {
   type ParameterSpecification,
   type Variable,
 } from "../engine/index.ts";
-import { settingsObject, TilthError } from "../foundation/index.ts";
+import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import {
   activationFrom,
   activationNames,
@@ -31,6 +31,7 @@ import {
   encoderParameters,
   encoderWeights,
   type ImageBatch,
+  imageSettings,
   linearParameters,
   mapped,
   mappedPair,
@@ -38,19 +39,15 @@ import {
   normParameters,
   rowsOfParameter,
   runEncoder,
+  towerActivations,
+  towerSettings,
   weightAndBias,
+  wholePatches,
+  wholePatchesMessage,
 } from "./encoder.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import { type ImageTextArchitecture, type ImageTextModel, type TextBatch, towerFlops } from "./image-text.ts";
 import type { WeightMapping } from "./model.ts";
-
-const positiveInteger = z.number().int().positive();
-
-const towerShape = {
-  layers: positiveInteger,
-  attentionHeads: positiveInteger,
-  /** Four times the width if left out. */
-  mlpWidth: positiveInteger.optional(),
-};
 
 /** Sizes of a SigLIP. Images in pixels, `context` in tokens. Both towers have one width, which is the embedding's too. */
 export const siglipConfiguration = settingsObject("SigLIP", {
@@ -60,15 +57,12 @@ export const siglipConfiguration = settingsObject("SigLIP", {
   /** The token that ends a text and fills up the rest. */
   endOfText: z.number().int().nonnegative(),
   width: positiveInteger,
-  text: settingsObject("text tower", towerShape),
+  text: settingsObject("text tower", towerSettings),
   vision: settingsObject("vision tower", {
-    ...towerShape,
-    imageSize: positiveInteger,
-    patchSize: positiveInteger,
-  }).refine(({ imageSize, patchSize }) => imageSize % patchSize === 0, {
-    message: "imageSize must be a multiple of patchSize",
-  }),
-  activation: z.enum(["gelu", "gelu-tanh", "quick-gelu"]).default("gelu-tanh"),
+    ...towerSettings,
+    ...imageSettings,
+  }).refine(wholePatches, wholePatchesMessage),
+  activation: towerActivations.default("gelu-tanh"),
   normEpsilon: z.number().positive().default(1e-6),
 }).refine(({ width, text, vision }) => width % text.attentionHeads === 0 && width % vision.attentionHeads === 0, {
   message: "width must be a multiple of both towers' attentionHeads",
@@ -304,14 +298,12 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
     torch_dtype: "float32",
   }),
   fromHuggingFace(config) {
-    const parsed = huggingFaceConfiguration.safeParse(config);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-        remedy: "Tilth reads SigLIP configurations as transformers writes them.",
-      });
-    }
-    const { text_config: text, vision_config: vision } = parsed.data;
+    const one = foreignConfiguration(
+      huggingFaceConfiguration,
+      config,
+      "Tilth reads SigLIP configurations as transformers writes them.",
+    );
+    const { text_config: text, vision_config: vision } = one;
     for (const key of ["hidden_act", "layer_norm_eps", "hidden_size"] as const) {
       if (text[key] === vision[key]) continue;
       throw new TilthError(`config.json: text_config.${key} is ${text[key]}, vision_config.${key} is ${vision[key]}`, {

@@ -12,7 +12,7 @@ import {
   type ParameterSpecification,
   type Variable,
 } from "../engine/index.ts";
-import { settingsObject, TilthError } from "../foundation/index.ts";
+import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import {
   activationFrom,
   activationNames,
@@ -23,38 +23,36 @@ import {
   encoderParameters,
   encoderWeights,
   type ImageBatch,
+  imageSettings,
   linearParameters,
   mapped,
   mappedPair,
   normalParameter,
   normParameters,
   runEncoder,
+  towerActivations,
+  towerSettings,
   weightAndBias,
+  wholePatches,
+  wholePatchesMessage,
 } from "./encoder.ts";
+import { foreignConfiguration } from "./foreign-configuration.ts";
 import type { WeightMapping } from "./model.ts";
-
-const positiveInteger = z.number().int().positive();
 
 /** Sizes of a ViT, images in pixels. */
 export const vitConfiguration = settingsObject("ViT", {
   width: positiveInteger,
-  layers: positiveInteger,
-  attentionHeads: positiveInteger,
-  /** Four times the width if left out. */
-  mlpWidth: positiveInteger.optional(),
-  imageSize: positiveInteger,
-  patchSize: positiveInteger,
+  ...towerSettings,
+  ...imageSettings,
   /** Classes of the head; none: features only. */
   classes: z.number().int().nonnegative().default(0),
-  activation: z.enum(["gelu", "gelu-tanh", "quick-gelu"]).default("gelu"),
+  activation: towerActivations.default("gelu"),
   normEpsilon: z.number().positive().default(1e-12),
 })
   .refine(({ width, attentionHeads }) => width % attentionHeads === 0, {
     message: "width must be a multiple of attentionHeads",
   })
-  .refine(({ imageSize, patchSize }) => imageSize % patchSize === 0, {
-    message: "imageSize must be a multiple of patchSize",
-  });
+  .refine(wholePatches, wholePatchesMessage);
 
 export type VitConfiguration = z.infer<typeof vitConfiguration>;
 
@@ -193,14 +191,11 @@ export const vit = {
   }),
   /** Throws TilthError naming the key that is unknown to Tilth. */
   fromHuggingFace(config: Readonly<Record<string, unknown>>): VitConfiguration {
-    const parsed = huggingFaceConfiguration.safeParse(config);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new TilthError(`config.json: "${issue.path.join(".")}": ${issue.message}`, {
-        remedy: "Tilth reads ViT configurations as transformers writes them.",
-      });
-    }
-    const one = parsed.data;
+    const one = foreignConfiguration(
+      huggingFaceConfiguration,
+      config,
+      "Tilth reads ViT configurations as transformers writes them.",
+    );
     return vitConfiguration.parse({
       width: one.hidden_size,
       layers: one.num_hidden_layers,

@@ -1,4 +1,5 @@
 /** Byte-level BPE as a `tokenizer.json` that Hugging Face's tokenizers reads. */
+import { addedTokens } from "./added-tokens.ts";
 import { toCharacters } from "./byte-alphabet.ts";
 import type { BytePairDefinition } from "./byte-pair.ts";
 import { publishedPatterns } from "./pre-tokenizer.ts";
@@ -23,15 +24,7 @@ export function bytePairJson(definition: BytePairDefinition): string {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: [...specialTokens].map(([content, id]) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: addedTokens(specialTokens),
     normalizer: definition.normalizer === undefined ? null : { type: definition.normalizer },
     pre_tokenizer:
       pattern === "gpt2"

@@ -1,6 +1,7 @@
 /** WordPiece (Schuster & Nakajima 2012), as BERT uses it: words are cut into the longest known pieces from the left. */
 import { z } from "zod";
 import { TilthError } from "../foundation/index.ts";
+import { addedTokens } from "./added-tokens.ts";
 import { type BertNormalization, bertWords, normalizeForBert } from "./bert-text.ts";
 import { splitAtSpecial, type Tokenizer } from "./tokenizer.ts";
 
@@ -114,15 +115,7 @@ export class WordPieceTokenizer implements Tokenizer {
       version: "1.0",
       truncation: null,
       padding: null,
-      added_tokens: [...specialTokens].map(([content, id]) => ({
-        id,
-        content,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      })),
+      added_tokens: addedTokens(specialTokens),
       normalizer: {
         type: "BertNormalizer",
         clean_text: normalization.cleanText,

@@ -1,8 +1,6 @@
 /** What a training run is told: everything that decides its numbers, and nothing else. */
 import { z } from "zod";
-import { settingsObject, UsageError } from "../foundation/index.ts";
-
-const positiveInteger = z.number().int().positive();
+import { positiveInteger, settingsObject, UsageError } from "../foundation/index.ts";
 
 /** The learning rate over the run, as shares of `learningRate`. */
 export const scheduleConfiguration = settingsObject("schedule", {

@@ -1,10 +1,8 @@
 /** What a contrastive training run is told: everything that decides its numbers, and nothing else. */
 import { z } from "zod";
-import { settingsObject } from "../foundation/index.ts";
+import { positiveInteger, settingsObject } from "../foundation/index.ts";
 import { augmentationSettings } from "../images/index.ts";
 import { optimizerConfiguration, scheduleConfiguration, upkeepSettings } from "./configuration.ts";
-
-const positiveInteger = z.number().int().positive();
 
 /** One run of the contrastive trainer. Batches are in pairs, intervals in steps. */
 export const contrastiveConfiguration = settingsObject("training", {

@@ -1,7 +1,8 @@
 /** Reads GGUF files: header and tensor table at once, tensors when asked for. Nothing outside the file is ever read. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { messageOf, TilthError } from "../../foundation/index.ts";
+import { closeSync, fstatSync } from "node:fs";
+import { TilthError } from "../../foundation/index.ts";
 import { floatsOfBrainHalf, floatsOfHalf } from "../half-floats.ts";
+import { openFile, readFully } from "../open-file.ts";
 import {
   aligned,
   damagedGguf,
@@ -27,21 +28,7 @@ export interface GgufRecord {
 
 /** Opens a file and checks its header. Throws TilthError where it is missing or damaged, saying how. */
 export function readGguf(path: string): GgufFile {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (cause) {
-    throw new TilthError(`${path} cannot be opened: ${messageOf(cause)}`, {
-      remedy: "Give the path of a .gguf file that you may read.",
-      cause,
-    });
-  }
-  try {
-    return new GgufFile(path, descriptor);
-  } catch (error) {
-    closeSync(descriptor);
-    throw error;
-  }
+  return openFile(path, ".gguf", (descriptor) => new GgufFile(path, descriptor));
 }
 
 /** An open GGUF file. */
@@ -82,7 +69,7 @@ export class GgufFile {
     }
     if (this.descriptor === undefined) throw new TilthError(`${this.path} was read after it was closed`);
     const data = new Uint8Array(bytes);
-    readFully(this.path, this.descriptor, data, begin);
+    readFully(this.descriptor, data, begin, (problem) => damagedGguf(this.path, problem));
     return { shape: [...shape], data: decode(type, data) };
   }
 
@@ -156,14 +143,6 @@ function decode(type: GgufType, bytes: Uint8Array<ArrayBuffer>): Float32Array {
   return out;
 }
 
-function readFully(path: string, descriptor: number, into: Uint8Array, position: number): void {
-  for (let done = 0; done < into.length; ) {
-    const read = readSync(descriptor, into, done, Math.min(into.length - done, 1 << 30), position + done);
-    if (read === 0) throw damagedGguf(path, `it ended at byte ${position + done} while it was being read`);
-    done += read;
-  }
-}
-
 const windowBytes = 1 << 20;
 
 /** Little-endian values one after the other, through a window on the file. */
@@ -185,7 +164,7 @@ class FileReader {
     if (this.position + bytes > this.windowStart + this.window.length || this.position < this.windowStart) {
       this.windowStart = this.position;
       this.window = Buffer.alloc(Math.min(Math.max(bytes, windowBytes), this.fileBytes - this.position));
-      readFully(this.path, this.descriptor, this.window, this.position);
+      readFully(this.descriptor, this.window, this.position, (problem) => damagedGguf(this.path, problem));
     }
     const start = this.position - this.windowStart;
     this.position += bytes;

@@ -32,6 +32,19 @@ const clip: RunPreset["training"] = {
   augmentation: { cropShare: [0.9, 1] },
 };
 
+/** Zhai et al. 2023: the sigmoid loss needs no larger batch than these 32,768. */
+const siglip: RunPreset["training"] = {
+  ...clip,
+  ...{ steps: 300_000, learningRate: 1e-3, optimizer: { beta2: 0.95, weightDecay: 1e-4 } },
+};
+const clipTiny: RunPreset["training"] = {
+  ...{ steps: 200, batchPairs: 256, microBatchPairs: 256, learningRate: 1e-3 },
+  schedule: { kind: "cosine", warmupSteps: 20, finalShare: 0.02 },
+  optimizer: { weightDecay: 0.2, beta2: 0.98 },
+  // A third of a picture shows little of it; mirrored pictures keep their captions, but for writing and arrows.
+  augmentation: { cropShare: [0.4, 1], cropRatio: [0.8, 1.25], flip: 0.5 },
+};
+
 const nextToken = { kind: "next-token" };
 const maskedToken = { kind: "masked-token" };
 const contrastive = { kind: "contrastive" };
@@ -85,13 +98,7 @@ export const runPresets: Readonly<Record<string, RunPreset>> = {
   },
   "clip-tiny": {
     ...{ describe: describe("clip-tiny"), objective: contrastive, tokenizer: { vocabularySize: 2048 } },
-    training: {
-      ...{ steps: 200, batchPairs: 256, microBatchPairs: 256, learningRate: 1e-3 },
-      schedule: { kind: "cosine", warmupSteps: 20, finalShare: 0.02 },
-      optimizer: { weightDecay: 0.2, beta2: 0.98 },
-      // A third of a picture shows little of it; mirrored pictures keep their captions, but for writing and arrows.
-      augmentation: { cropShare: [0.4, 1], cropRatio: [0.8, 1.25], flip: 0.5 },
-    },
+    training: clipTiny,
   },
   "clip-vit-b-32": {
     ...{ describe: describe("clip-vit-b-32"), objective: contrastive, tokenizer: { vocabularySize: 49_408 } },
@@ -100,6 +107,14 @@ export const runPresets: Readonly<Record<string, RunPreset>> = {
   "clip-vit-b-16": {
     ...{ describe: describe("clip-vit-b-16"), objective: contrastive, tokenizer: { vocabularySize: 49_408 } },
     training: clip,
+  },
+  "siglip-tiny": {
+    ...{ describe: describe("siglip-tiny"), objective: contrastive, tokenizer: { vocabularySize: 2048 } },
+    training: clipTiny,
+  },
+  "siglip-b-16": {
+    ...{ describe: describe("siglip-b-16"), objective: contrastive, tokenizer: { vocabularySize: 32_000 } },
+    training: siglip,
   },
 };
 

@@ -27,7 +27,10 @@ describe("presets of runs", () => {
     const of = (kind: string) => Object.keys(runPresets).filter((name) => runPresets[name].objective.kind === kind);
     expect(of("next-token")).toEqual(["llama-tiny", "gpt2-124m", "gpt2-355m", "gpt2-774m", "gpt2-1.5b"]);
     expect(of("masked-token")).toEqual(["modernbert-tiny", "bert-base", "bert-large", "roberta-base"]);
-    expect(of("contrastive")).toEqual(["clip-tiny", "clip-vit-b-32", "clip-vit-b-16"]);
+    expect(of("contrastive")).toEqual([
+      ...["clip-tiny", "clip-vit-b-32", "clip-vit-b-16"],
+      ...["siglip-tiny", "siglip-b-16"],
+    ]);
   });
 
   it("give way to what the run sets itself, value by value", () => {

@@ -54,6 +54,7 @@ export const exportCommand: Command = {
       return;
     }
     say(`${written.tensors} tensors written to ${written.path}`);
+    if ("notes" in written) for (const note of written.notes) say(note);
     if ("keptF16" in written && written.keptF16.length > 0) {
       say(
         `${written.keptF16.length} of them are f16, since their rows are no whole blocks of 32: ${written.keptF16[0]}, …`,

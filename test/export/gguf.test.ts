@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Backend, createBackend } from "../../src/engine/index.ts";
+import { type Backend, createBackend, Engine } from "../../src/engine/index.ts";
 import { exportGguf, openCheckpoint } from "../../src/export/index.ts";
 import { encodeTensor, type GgufType, readGguf, writeGguf } from "../../src/formats/index.ts";
 import { TilthError } from "../../src/foundation/index.ts";
 import { generateTokens } from "../../src/generation/index.ts";
-import { writeLlama } from "../support/checkpoints.ts";
+import type { LanguageModel } from "../../src/models/index.ts";
+import { type Tokenizer, tokenizerConfigJson } from "../../src/tokenizer/index.ts";
+import { trainedTokenizer, writeLlama } from "../support/checkpoints.ts";
+import { writeTextFamily } from "../support/families.ts";
 import { llamaCppMissing, startLlamaCpp } from "../support/llama-cpp.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tilth-gguf-"));
@@ -74,6 +77,47 @@ describe.skipIf(llamaCppMissing() !== undefined)(
     });
     afterAll(() => backend.dispose());
 
+    /** The same tokens, logits and, where decided by more than rounding, greedy text as Tilth's. */
+    async function compare(
+      place: string,
+      { model, tokenizer }: { model: LanguageModel; tokenizer: Tokenizer },
+      { type, tolerance, greedy = type === "F32" }: { type: GgufType; tolerance: number; greedy?: boolean },
+    ) {
+      const engine = new Engine(backend);
+      const checkpoint = openCheckpoint(place);
+      const written = exportGguf(checkpoint, `${place}.gguf`, { type });
+      checkpoint.weights.close();
+      const peer = await startLlamaCpp(`${place}.gguf`, 128);
+      try {
+        const text = "The engine's 12 tensors,  and (some) words\n\n\twith tabs: naïve 東京.";
+        const ids = tokenizer.encode(text);
+        expect((await peer.ask("tokenize", { text })).tokens).toEqual([...ids]);
+
+        const prompt = Int32Array.of(tokenizer.endOfText, ...ids);
+        const theirs = (await peer.ask("logits", { tokens: [...prompt] })).logits as number[][];
+        const ours = await engine.scope({ record: false }, () => {
+          const { hidden, head } = model.forward(engine, { sequences: 1, length: prompt.length, tokens: prompt });
+          const logits = engine.allocate([prompt.length, head.tensor.shape[0]]);
+          backend.kernels.matmul(logits, hidden.tensor, head.tensor, { transposeB: true });
+          return backend.read(logits);
+        });
+        const spread = Math.max(...ours.map(Math.abs));
+        const difference = Math.max(...theirs.flat().map((logit, i) => Math.abs(logit - ours[i])));
+        expect(difference / spread).toBeLessThan(tolerance);
+
+        if (greedy) {
+          const made: number[] = [];
+          const options = { temperature: 0, topP: 1, topK: 0, seed: 1, maximumTokens: 40, endOfText: -1 };
+          for await (const token of generateTokens(engine, model, prompt, options)) made.push(token);
+          expect((await peer.ask("greedy", { tokens: [...prompt], count: 40 })).tokens).toEqual(made);
+        }
+      } finally {
+        peer.close();
+        model.dispose();
+      }
+      return written;
+    }
+
     it.each<[GgufType, boolean, "gpt2" | "cl100k", number]>([
       ["F32", true, "gpt2", 1e-4],
       ["F32", false, "cl100k", 1e-4],
@@ -82,42 +126,46 @@ describe.skipIf(llamaCppMissing() !== undefined)(
       // llama.cpp rounds activations to eight bits too, in every product of the three layers.
       ["Q8_0", true, "gpt2", 0.1],
     ])(
-      "in %s, tied head %s, cut as %s: logits within %f of their spread",
+      "Llama in %s, tied head %s, cut as %s: logits within %f of their spread",
       async (type, tiedEmbeddings, pattern, tolerance) => {
         const place = join(folder, `${type}-${tiedEmbeddings}`);
-        const { model, engine, tokenizer } = await writeLlama(place, backend, { tiedEmbeddings, pattern });
-        const checkpoint = openCheckpoint(place);
-        exportGguf(checkpoint, `${place}.gguf`, { type });
-        checkpoint.weights.close();
-        const peer = await startLlamaCpp(`${place}.gguf`, 128);
-        try {
-          const text = "The engine's 12 tensors,  and (some) words\n\n\twith tabs: naïve 東京.";
-          const ids = tokenizer.encode(text);
-          expect((await peer.ask("tokenize", { text })).tokens).toEqual([...ids]);
-
-          const prompt = Int32Array.of(tokenizer.endOfText, ...ids);
-          const theirs = (await peer.ask("logits", { tokens: [...prompt] })).logits as number[][];
-          const ours = await engine.scope({ record: false }, () => {
-            const { hidden, head } = model.forward(engine, { sequences: 1, length: prompt.length, tokens: prompt });
-            const logits = engine.allocate([prompt.length, head.tensor.shape[0]]);
-            backend.kernels.matmul(logits, hidden.tensor, head.tensor, { transposeB: true });
-            return backend.read(logits);
-          });
-          const spread = Math.max(...ours.map(Math.abs));
-          const difference = Math.max(...theirs.flat().map((logit, i) => Math.abs(logit - ours[i])));
-          expect(difference / spread).toBeLessThan(tolerance);
-
-          if (type === "F32") {
-            const greedy: number[] = [];
-            const options = { temperature: 0, topP: 1, topK: 0, seed: 1, maximumTokens: 40, endOfText: -1 };
-            for await (const token of generateTokens(engine, model, prompt, options)) greedy.push(token);
-            expect((await peer.ask("greedy", { tokens: [...prompt], count: 40 })).tokens).toEqual(greedy);
-          }
-        } finally {
-          peer.close();
-          model.dispose();
-        }
+        await compare(place, await writeLlama(place, backend, { tiedEmbeddings, pattern }), { type, tolerance });
       },
     );
+
+    const decoder = { vocabularySize: 520, width: 64, layers: 2, attentionHeads: 4, mlpWidth: 160, context: 128 };
+    const grouped = { ...decoder, keyValueHeads: 2 };
+    const ropeScaling = { factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 32 };
+    const relatives = {
+      gpt2: decoder,
+      qwen2: { ...grouped, tiedEmbeddings: true },
+      qwen3: { ...grouped, headSize: 32, tiedEmbeddings: true },
+      mistral: { ...grouped, slidingWindow: 96, tiedEmbeddings: false },
+      llama: { ...grouped, ropeScaling, tiedEmbeddings: false },
+    };
+    it.each(
+      Object.keys(relatives).flatMap((name) =>
+        (
+          [
+            ["F32", 1e-4],
+            ["F16", 0.01],
+            ["BF16", 0.06],
+            ["Q8_0", 0.1],
+          ] as const
+        ).map(([type, tolerance]) => ({ name: name as keyof typeof relatives, type, tolerance })),
+      ),
+    )("$name in $type: logits within $tolerance of their spread", async ({ name, type, tolerance }) => {
+      const place = join(folder, `${name}-${type}`);
+      const tokenizer = await trainedTokenizer(512);
+      const configuration = relatives[name];
+      const files = {
+        "tokenizer.json": tokenizer.toJson(),
+        "tokenizer_config.json": tokenizerConfigJson(tokenizer, configuration.context),
+      };
+      const model = await writeTextFamily(place, backend, { name, configuration }, files);
+      const { notes } = await compare(place, { model, tokenizer }, { type, tolerance });
+      if (name === "mistral") expect(notes.join()).toMatch(/no sliding window .* 96 tokens/);
+      else expect(notes).toEqual([]);
+    });
   },
 );

@@ -1,17 +1,29 @@
 /** A checkpoint as one GGUF file for llama.cpp and what is built on it. */
 import { basename, join } from "node:path";
-import { encodeTensor, type GgufTensor, type GgufType, tensorTypes, writeGguf } from "../../formats/index.ts";
+import {
+  encodeTensor,
+  type GgufTensor,
+  type GgufType,
+  tensorTypes,
+  type WeightsFolder,
+  writeGguf,
+} from "../../formats/index.ts";
 import { type ProgressListener, TilthError } from "../../foundation/index.ts";
-import { vocabularySizeOf } from "../../models/index.ts";
+import { transposed, vocabularySizeOf } from "../../models/index.ts";
 import { readTokenizerJson } from "../../tokenizer/index.ts";
 import { type Checkpoint, readTokenizerSettings } from "../checkpoint.ts";
 import { type GgufDescription, type GgufWeight, text, uint32 } from "./description.ts";
+import { gpt2InGguf } from "./gpt2.ts";
 import { llamaInGguf } from "./llama.ts";
 import { tokenizerMetadata } from "./tokenizer.ts";
 
 /** One file each, one line here; names as in the registry of architectures. */
 const descriptions: Readonly<Record<string, GgufDescription<never>>> = {
-  llama: llamaInGguf,
+  llama: llamaInGguf({ architecture: "llama" }),
+  mistral: llamaInGguf({ architecture: "llama" }),
+  qwen2: llamaInGguf({ architecture: "qwen2", queryKeyValueBias: true }),
+  qwen3: llamaInGguf({ architecture: "qwen3", headNorms: true }),
+  gpt2: gpt2InGguf,
 };
 
 /** llama.cpp's numbers for what most tensors of a file are. */
@@ -29,6 +41,8 @@ export interface GgufExport {
   readonly tensors: number;
   /** Matrices that kept f16, since their rows are no whole blocks of the type asked for. */
   readonly keptF16: readonly string[];
+  /** Sentences about what the file does otherwise than the model. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -52,10 +66,9 @@ export function exportGguf(
   let done = 0;
   const plan = description.weights(configuration);
   const tensors = plan.map((weight): GgufTensor => {
-    const stored = weights.record(weight.from).shape;
-    const shape = weight.transposed ? [...stored].reverse() : stored;
+    const { shape, read } = planned(weight, weights);
     const width = shape[shape.length - 1];
-    let type: GgufType = shape.length < 2 ? "F32" : options.type;
+    let type: GgufType = shape.length < 2 || ("keepF32" in weight && weight.keepF32) ? "F32" : options.type;
     if (width % tensorTypes[type].blockElements !== 0) {
       keptF16.push(weight.name);
       type = "F16";
@@ -66,7 +79,7 @@ export function exportGguf(
       type,
       encode() {
         options.onProgress?.({ stage: "writing", done: ++done, total: plan.length, unit: "tensors" });
-        return encodeTensor(arranged(weights.floats(weight.from).data, stored, weight), type, width);
+        return encodeTensor(read(), type, width);
       },
     };
   });
@@ -78,23 +91,28 @@ export function exportGguf(
     ...tokenizerMetadata(tokenizer, vocabularySize, readTokenizerSettings(folder)),
   };
   writeGguf(path, metadata, tensors);
-  return { path, tensors: tensors.length, keptF16 };
+  return { path, tensors: tensors.length, keptF16, notes: description.notes?.(configuration) ?? [] };
 }
 
-/** The values of a tensor in the order that GGUF's counterpart has them. */
-function arranged(values: Float32Array, [rows, columns = 1]: readonly number[], weight: GgufWeight): Float32Array {
-  if (weight.transposed) {
-    const out = new Float32Array(values.length);
-    for (let row = 0; row < rows; row++)
-      for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column];
-    return out;
-  }
-  if (weight.interleaveHeads === undefined) return values;
-  const headSize = rows / weight.interleaveHeads;
+/** Shape and values of a tensor in the order that GGUF's counterpart has them. */
+function planned(weight: GgufWeight, weights: WeightsFolder): { shape: readonly number[]; read(): Float32Array } {
+  if ("values" in weight) return { shape: [weight.values.length], read: () => weight.values };
+  const { shape } = weights.record(weight.from);
+  const stored = () => weights.floats(weight.from).data;
+  if (weight.transposed) return { shape: [...shape].reverse(), read: () => transposed(stored(), shape) };
+  const { interleaveHeads } = weight;
+  return {
+    shape,
+    read: interleaveHeads === undefined ? stored : () => interleaved(stored(), shape, interleaveHeads),
+  };
+}
+
+/** Rows of every head so that row i of its first half and row i of its second become neighbours. */
+function interleaved(values: Float32Array, [rows, columns]: readonly number[], heads: number): Float32Array {
+  const headSize = rows / heads;
   const out = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
     const [head, inHead] = [Math.floor(row / headSize), row % headSize];
-    // Row i of the first half and row i of the second become neighbours.
     const to = head * headSize + ((inHead * 2) % headSize) + (inHead * 2 >= headSize ? 1 : 0);
     out.set(values.subarray(row * columns, (row + 1) * columns), to * columns);
   }

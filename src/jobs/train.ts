@@ -5,7 +5,7 @@ import { type Communicator, createCommunicator } from "../cluster/index.ts";
 import { canonicalJson, hashOf, InterruptedError, messageOf, TilthError } from "../foundation/index.ts";
 import { architectureNamed } from "../models/index.ts";
 import { chooseObjective } from "../objectives/index.ts";
-import { readTokenizerJson, tokenizerConfigJson } from "../tokenizer/index.ts";
+import { readTokenizerJson, specialTokenIds, specialTokensMapJson, tokenizerConfigJson } from "../tokenizer/index.ts";
 import {
   type CheckpointFiles,
   checkpointsFolder,
@@ -120,6 +120,8 @@ async function trainOn(
       files: {
         "tokenizer.json": tokenizerText,
         "tokenizer_config.json": tokenizerConfigJson(tokenizer, context),
+        "special_tokens_map.json": specialTokensMapJson(tokenizer),
+        "config.json": JSON.stringify(specialTokenIds(tokenizer)),
         ...(architecture.family === "decoder" && { "generation_config.json": generationConfig(tokenizer.endOfText) }),
         ...input.files,
       },

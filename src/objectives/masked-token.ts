@@ -31,7 +31,8 @@ export const maskedToken: ObjectiveDefinition<Settings> = {
   summary: "hidden tokens from both sides (BERT, RoBERTa, ModernBERT); whole words and next sentence as options",
   families: ["encoder"],
   settings,
-  specialTokens: () => [maskToken, "<pad>"],
+  // In this order padding is token 1, after which RoBERTa's positions are counted.
+  specialTokens: () => ["<pad>", maskToken],
   create: (one) => ({
     name: "masked-token",
     headShare: one.rate,

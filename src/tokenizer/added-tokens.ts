@@ -4,7 +4,8 @@ export function addedTokens(specialTokens: ReadonlyMap<string, number>) {
     id,
     content,
     single_word: false,
-    lstrip: false,
+    // The space before a word is the word's own in byte-level BPE: a mask stands for both, as RoBERTa's does.
+    lstrip: content === "<mask>",
     rstrip: false,
     normalized: false,
     special: true,

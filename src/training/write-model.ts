@@ -16,7 +16,12 @@ export async function writeModel(folder: string, model: StoredModel, files: Chec
     entries.push({ name, shape, type: "F32", data: stored });
   }
   writeSafetensors(join(folder, "model.safetensors"), entries, { format: "pt" });
-  const config = architecture.toHuggingFace(configuration);
-  writeFileAtomically(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
-  for (const [name, content] of Object.entries(files)) writeFileAtomically(join(folder, name), content);
+  const all = { ...files, "config.json": modelConfigurationJson(model, files) };
+  for (const [name, content] of Object.entries(all)) writeFileAtomically(join(folder, name), content);
+}
+
+/** The text of `config.json`: what the architecture states, and of the keys given in `files` those that it leaves open. */
+export function modelConfigurationJson({ architecture, configuration }: StoredModel, files: CheckpointFiles): string {
+  const given = files["config.json"] === undefined ? {} : (JSON.parse(files["config.json"].toString()) as object);
+  return `${JSON.stringify({ ...given, ...architecture.toHuggingFace(configuration) }, null, 2)}\n`;
 }

@@ -3,11 +3,15 @@ import type { Communicator } from "../../cluster/index.ts";
 import { type Backend, elementCount, type StatePart, type Tensor, tensorOver } from "../../engine/index.ts";
 import { mappedTensor } from "../../models/index.ts";
 import type { StoredModel, Trainable } from "../trainable.ts";
+import { modelConfigurationJson } from "../write-model.ts";
 import { averagedFolder, stateFolder } from "./places.ts";
 import type { RetentionPolicy } from "./retention.ts";
 import type { RunState } from "./state.ts";
 
-/** What else goes into a checkpoint's folder: name relative to it, and content. */
+/**
+ * What else goes into a checkpoint's folder: name relative to it, and content. Of `config.json` the keys that the
+ * architecture does not state itself, e.g. the ids of special tokens.
+ */
 export type CheckpointFiles = Readonly<Record<string, string | Uint8Array>>;
 
 /** What of a trainer a checkpoint holds. */
@@ -145,8 +149,7 @@ async function copyPart(
 }
 
 function withModelFiles(files: CheckpointFiles, model: StoredModel, averaged: boolean): CheckpointFiles {
-  const config = `${JSON.stringify(model.architecture.toHuggingFace(model.configuration), null, 2)}\n`;
-  const all: CheckpointFiles = { ...files, "config.json": config };
+  const all: CheckpointFiles = { ...files, "config.json": modelConfigurationJson(model, files) };
   if (!averaged) return all;
   const again = Object.entries(all).map(([name, content]) => [`${averagedFolder}/${name}`, content]);
   return { ...all, ...Object.fromEntries(again) };

@@ -8,11 +8,11 @@ import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth export` */
 export const exportCommand: Command = {
-  summary: "write a checkpoint as a Hugging Face folder, a GGUF file or ONNX",
-  usage: "<checkpoint folder> --to huggingface|gguf|onnx --out <path> [options]",
+  summary: "write a checkpoint as a Hugging Face folder, a GGUF file, ONNX or a folder of open_clip",
+  usage: "<checkpoint folder> --to huggingface|gguf|onnx|open-clip --out <path> [options]",
   options: {
     to: {
-      describe: "huggingface (transformers), gguf (llama.cpp) or onnx (onnxruntime, transformers.js)",
+      describe: "huggingface (transformers), gguf (llama.cpp), onnx (onnxruntime, transformers.js) or open-clip",
       placeholder: "format",
     },
     out: { describe: "the folder or file to write", placeholder: "path" },
@@ -64,14 +64,15 @@ export const exportCommand: Command = {
 };
 
 function inputOf(input: CommandInput, checkpoint: string, out: string): ExportInput {
-  const to = input.choice("to", ["huggingface", "gguf", "onnx"]);
-  if (to === undefined) throw new UsageError("--to is needed: huggingface, gguf or onnx");
+  const to = input.choice("to", ["huggingface", "gguf", "onnx", "open-clip"]);
+  if (to === undefined) throw new UsageError("--to is needed: huggingface, gguf, onnx or open-clip");
   if (to === "gguf") return { checkpoint, out, to, type: input.choice("type", keysOf(ggufTypes)) ?? "bf16" };
   if (to === "onnx") {
     const type = input.choice("type", keysOf(onnxWeightTypes)) ?? "f32";
     return { checkpoint, out, to, type, task: input.text("task") };
   }
   const type = input.choice("type", keysOf(huggingFaceTypes)) ?? "bf16";
+  if (to === "open-clip") return { checkpoint, out, to, type };
   const shardBytes = input.number("shard-bytes", { minimum: 1, whole: true }) ?? 5e9;
   return { checkpoint, out, to, type, shardBytes };
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { WeightsFolder } from "../formats/index.ts";
 import { messageOf, TilthError } from "../foundation/index.ts";
 import type { StoredArchitecture } from "../models/index.ts";
-import { openModelWeights, readStoredConfiguration } from "../training/index.ts";
+import { openModelWeights, readHuggingFaceConfiguration, readStoredConfiguration } from "../training/index.ts";
 
 /** An open checkpoint; `weights` are closed by the caller. */
 export interface Checkpoint {
@@ -22,6 +22,13 @@ export function openCheckpoint(folder: string): Checkpoint {
   }
   const { architecture, configuration } = readStoredConfiguration(folder);
   return { folder, architecture, configuration, weights: openModelWeights(folder, architecture, configuration) };
+}
+
+/** Fields of `config.json`: the folder's own, or what transformers would write for a checkpoint of open_clip. */
+export function huggingFaceFields({ folder, architecture, configuration }: Checkpoint): Record<string, unknown> {
+  return existsSync(join(folder, "config.json"))
+    ? { ...readHuggingFaceConfiguration(folder) }
+    : architecture.toHuggingFace(configuration);
 }
 
 const token = z

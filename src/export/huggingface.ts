@@ -1,4 +1,4 @@
-/** A checkpoint as a Hugging Face folder of another element type, in one file or in shards. */
+/** A checkpoint as a folder of another element type that transformers or open_clip loads, in one file or in shards. */
 import { join } from "node:path";
 import {
   brainHalvesOf,
@@ -7,9 +7,17 @@ import {
   type SafetensorsType,
   writeSafetensorsFolder,
 } from "../formats/index.ts";
-import { type ProgressListener, publishFolder, writeFileAtomically } from "../foundation/index.ts";
-import { readHuggingFaceConfiguration } from "../training/index.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import { type ProgressListener, publishFolder, TilthError, writeFileAtomically } from "../foundation/index.ts";
+import {
+  type ClipConfiguration,
+  clip,
+  openClipWeights,
+  type StoredArchitecture,
+  toOpenClip,
+  type WeightMapping,
+} from "../models/index.ts";
+import { type Checkpoint, huggingFaceFields } from "./checkpoint.ts";
+import { mappedValues, parameterSource } from "./parameters.ts";
 import { copySidecars } from "./sidecars.ts";
 
 /** The names of types that users type, with transformers' names. */
@@ -26,39 +34,72 @@ export interface HuggingFaceExport {
   readonly shards: number;
 }
 
+export interface HuggingFaceOptions {
+  readonly type: keyof typeof huggingFaceTypes;
+  readonly shardBytes: number;
+  readonly onProgress?: ProgressListener;
+}
+
 /**
  * Writes a folder that transformers loads: weights as `type`, everything else but the training state copied. Above
  * `shardBytes` the weights are split at tensors, as transformers does, with `model.safetensors.index.json`.
  */
 export async function exportHuggingFace(
-  { folder, architecture, configuration, weights }: Checkpoint,
+  checkpoint: Checkpoint,
   path: string,
-  options: {
-    readonly type: keyof typeof huggingFaceTypes;
-    readonly shardBytes: number;
-    readonly onProgress?: ProgressListener;
-  },
+  options: HuggingFaceOptions,
 ): Promise<HuggingFaceExport> {
-  const { type, torch } = huggingFaceTypes[options.type];
-  const names = architecture.weights(configuration).map(({ name }) => name);
+  const { architecture, configuration } = checkpoint;
+  // What open_clip wrote gets transformers' names.
+  const form = architecture.name === clip.name ? (clip as unknown as StoredArchitecture) : architecture;
+  const { torch_dtype: _old, ...fields } = huggingFaceFields(checkpoint);
+  const config = { ...fields, dtype: huggingFaceTypes[options.type].torch };
+  const description = { stem: "model", configurationFile: "config.json", config };
+  return writeFolder(checkpoint, path, form.weights(configuration), options, description);
+}
+
+/** Writes a CLIP as a folder that open_clip loads (`local-dir:`). Throws TilthError for what its plain towers do not have. */
+export async function exportOpenClip(
+  checkpoint: Checkpoint,
+  path: string,
+  options: Omit<HuggingFaceOptions, "shardBytes">,
+): Promise<HuggingFaceExport> {
+  if (checkpoint.architecture.name !== clip.name) {
+    throw new TilthError(
+      `${checkpoint.architecture.huggingFaceClass} is no CLIP, which is all that open_clip's form holds`,
+    );
+  }
+  const configuration = checkpoint.configuration as ClipConfiguration;
+  const config = { model_cfg: toOpenClip(configuration), preprocess_cfg: {} };
+  const whole = { ...options, shardBytes: Number.POSITIVE_INFINITY };
+  const description = { stem: "open_clip_model", configurationFile: "open_clip_config.json", config };
+  return writeFolder(checkpoint, path, openClipWeights(configuration), whole, description);
+}
+
+async function writeFolder(
+  checkpoint: Checkpoint,
+  path: string,
+  mappings: readonly WeightMapping[],
+  options: HuggingFaceOptions,
+  { stem, configurationFile, config }: { stem: string; configurationFile: string; config: object },
+): Promise<HuggingFaceExport> {
+  const { type } = huggingFaceTypes[options.type];
   const elementBytes = type === "F32" ? 4 : 2;
-  const bytesOf = (name: string) => weights.record(name).shape.reduce((a, b) => a * b, 1) * elementBytes;
+  const source = parameterSource(checkpoint);
   let [done, shards] = [0, 0];
-  const entryOf = (name: string): SafetensorsEntry => {
-    const { shape, data } = weights.floats(name);
-    options.onProgress?.({ stage: "writing", done: ++done, total: names.length, unit: "tensors" });
+  const entryOf = (name: string, index: number): SafetensorsEntry => {
+    const data = mappedValues(source, mappings[index]);
+    options.onProgress?.({ stage: "writing", done: ++done, total: mappings.length, unit: "tensors" });
+    const { shape } = mappings[index];
     return { name, shape, type, data: type === "F32" ? data : type === "F16" ? halvesOf(data) : brainHalvesOf(data) };
   };
   await publishFolder(path, (temporary) => {
-    copySidecars(folder, temporary);
-    const { torch_dtype: _old, ...config } = readHuggingFaceConfiguration(folder);
-    writeFileAtomically(join(temporary, "config.json"), `${JSON.stringify({ ...config, dtype: torch }, null, 2)}\n`);
+    copySidecars(checkpoint.folder, temporary);
+    writeFileAtomically(join(temporary, configurationFile), `${JSON.stringify(config, null, 2)}\n`);
     shards = writeSafetensorsFolder(temporary, {
-      stem: "model",
-      shardBytes: options.shardBytes,
-      tensors: names.map((name) => ({ name, bytes: bytesOf(name) })),
-      entryOf,
+      ...{ stem, shardBytes: options.shardBytes, entryOf },
+      tensors: mappings.map(({ name, shape }) => ({ name, bytes: shape.reduce((a, b) => a * b, 1) * elementBytes })),
     });
   });
-  return { path, tensors: names.length, shards };
+  return { path, tensors: mappings.length, shards };
 }

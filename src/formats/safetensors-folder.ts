@@ -8,6 +8,8 @@ import type { TensorRecord } from "./safetensors-header.ts";
 
 const singleName = (stem: string) => `${stem}.safetensors`;
 const indexName = (stem: string) => `${stem}.safetensors.index.json`;
+/** As open_clip names it. */
+const openClipStem = "open_clip_model";
 
 // A shard lies in the folder itself: an index must not lead anywhere else.
 const shardFile = z.string().regex(/^[^/\\]+\.safetensors$/, "is not the name of a .safetensors file in this folder");
@@ -38,9 +40,12 @@ export function readSafetensorsFolder(
   canonicalName: (name: string) => string = (name) => name,
   stem = "model",
 ): WeightsFolder {
-  const [single, index] = [singleName(stem), indexName(stem)];
-  const map = existsSync(join(folder, single)) ? undefined : readIndex(folder, stem);
-  const names = map === undefined ? [single] : [...new Set(Object.values(map))].sort();
+  const single = [stem, ...(stem === "model" ? [openClipStem] : [])]
+    .map(singleName)
+    .find((name) => existsSync(join(folder, name)));
+  const index = indexName(stem);
+  const map = single === undefined ? readIndex(folder, stem) : undefined;
+  const names = single === undefined ? [...new Set(Object.values(map ?? {}))].sort() : [single];
   const files = new Map<string, SafetensorsFile>();
   const close = () => {
     for (const file of files.values()) file.close();

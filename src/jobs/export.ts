@@ -3,6 +3,7 @@ import {
   exportGguf,
   exportHuggingFace,
   exportOnnx,
+  exportOpenClip,
   type GgufExport,
   ggufTypes,
   type HuggingFaceExport,
@@ -18,6 +19,7 @@ import type { Job } from "./job.ts";
 export type ExportInput = { readonly checkpoint: string; readonly out: string } & (
   | { readonly to: "gguf"; readonly type: keyof typeof ggufTypes }
   | { readonly to: "onnx"; readonly type: keyof typeof onnxWeightTypes; readonly task?: string }
+  | { readonly to: "open-clip"; readonly type: keyof typeof huggingFaceTypes }
   | { readonly to: "huggingface"; readonly type: keyof typeof huggingFaceTypes; readonly shardBytes: number }
 );
 
@@ -33,6 +35,7 @@ export const exportJob: Job<ExportInput, Progress, ExportOutput> = {
     };
     try {
       if (input.to === "gguf") return exportGguf(checkpoint, input.out, { type: ggufTypes[input.type], onProgress });
+      if (input.to === "open-clip") return await exportOpenClip(checkpoint, input.out, { ...input, onProgress });
       if (input.to === "onnx") {
         return await exportOnnx(checkpoint, input.out, {
           ...{ type: onnxWeightTypes[input.type], task: input.task, onProgress },

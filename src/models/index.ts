@@ -100,7 +100,7 @@ export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
 export { type LlamaConfiguration, llama, llamaConfiguration, ropeFrequencies } from "./llama.ts";
 export * from "./model.ts";
 export { modernBertConfiguration } from "./modernbert.ts";
-export { fromOpenClip, openClipWeights } from "./open-clip.ts";
+export { fromOpenClip, openClip, openClipWeights, toOpenClip } from "./open-clip.ts";
 export { type ModelPreset, modelPreset, modelPresets } from "./presets.ts";
 export { robertaConfiguration } from "./roberta.ts";
 export { type SiglipConfiguration, siglip, siglipConfiguration } from "./siglip.ts";

@@ -1,9 +1,10 @@
 /** open_clip's names for CLIP's tensors, and its configuration. Its projections are stored transposed. */
 import { z } from "zod";
-import { positiveInteger } from "../foundation/index.ts";
-import { type ClipConfiguration, clipConfiguration } from "./clip.ts";
+import { positiveInteger, TilthError } from "../foundation/index.ts";
+import { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
 import { mapped, mappedPair } from "./encoder.ts";
 import { foreignConfiguration } from "./foreign-configuration.ts";
+import type { ImageTextArchitecture } from "./image-text.ts";
 import type { WeightMapping } from "./model.ts";
 
 /** The tensors of an `open_clip_model.safetensors` of the same sizes. */
@@ -95,3 +96,35 @@ export function fromOpenClip(config: unknown): ClipConfiguration {
     },
   });
 }
+
+/** `model_cfg` of a configuration. Throws TilthError for what open_clip's plain towers do not have. */
+export function toOpenClip(configuration: ClipConfiguration): Record<string, unknown> {
+  const { vocabularySize, context, endOfText, embeddingWidth, activation, normEpsilon, text, vision } = configuration;
+  const refuse = (what: string) => {
+    throw new TilthError(`open_clip's plain towers have no ${what}`, { remedy: "Use --to huggingface." });
+  };
+  if (activation === "gelu-tanh") refuse("GELU by tanh");
+  if (normEpsilon !== 1e-5) refuse(`norms with an epsilon of ${normEpsilon}`);
+  if (endOfText !== vocabularySize - 1) refuse(`texts that end in ${endOfText}: they end in the last token`);
+  const mlpRatio = ({ width, mlpWidth = 4 * width }: ClipConfiguration["text"]) =>
+    mlpWidth === 4 * width ? {} : { mlp_ratio: mlpWidth / width };
+  return {
+    embed_dim: embeddingWidth,
+    ...(activation === "quick-gelu" && { quick_gelu: true }),
+    vision_cfg: {
+      ...{ image_size: vision.imageSize, layers: vision.layers, width: vision.width, patch_size: vision.patchSize },
+      ...{ head_width: vision.width / vision.attentionHeads, ...mlpRatio(vision) },
+    },
+    text_cfg: {
+      ...{ context_length: context, vocab_size: vocabularySize, width: text.width },
+      ...{ heads: text.attentionHeads, layers: text.layers, ...mlpRatio(text) },
+    },
+  };
+}
+
+/** CLIP under open_clip's names. */
+export const openClip: ImageTextArchitecture<ClipConfiguration> = {
+  ...clip,
+  huggingFaceClass: "open_clip's CLIP",
+  weights: openClipWeights,
+};

@@ -7,10 +7,14 @@ import { readSafetensorsFolder, type WeightsFolder } from "../formats/index.ts";
 import { messageOf, TilthError } from "../foundation/index.ts";
 import {
   architectureOfHuggingFace,
+  clip,
+  fromOpenClip,
   type ImageTextArchitecture,
   imageTextArchitectureNames,
   imageTextArchitectureOf,
   mappedTensor,
+  openClip,
+  type StoredArchitecture,
   storedArchitectureOf,
   transposed,
 } from "../models/index.ts";
@@ -24,6 +28,10 @@ export function readHuggingFaceConfiguration(folder: string): Readonly<Record<st
       remedy: "Give the folder that holds model.safetensors, config.json and tokenizer.json.",
     });
   }
+  return readJsonObject(file);
+}
+
+function readJsonObject(file: string): Readonly<Record<string, unknown>> {
   let config: unknown;
   try {
     config = JSON.parse(readFileSync(file, "utf8"));
@@ -41,9 +49,23 @@ export function readModelConfiguration(folder: string) {
   return readConfiguration(folder, architectureOfHuggingFace);
 }
 
-/** As `readModelConfiguration`, for a model of any kind that Tilth reads. */
-export function readStoredConfiguration(folder: string) {
-  return readConfiguration(folder, storedArchitectureOf);
+/** As `readModelConfiguration`, for a model of any kind that Tilth reads; open_clip's own folders are among them. */
+export function readStoredConfiguration(folder: string): {
+  readonly architecture: StoredArchitecture;
+  readonly configuration: unknown;
+} {
+  return readOpenClip(folder) ?? readConfiguration(folder, storedArchitectureOf);
+}
+
+const openClipFile = "open_clip_config.json";
+
+/** What a folder of open_clip holds, or undefined for another one. */
+function readOpenClip(folder: string) {
+  const file = join(folder, openClipFile);
+  if (existsSync(join(folder, "config.json")) || !existsSync(file)) return undefined;
+  const { model_cfg } = readJsonObject(file);
+  const architecture = openClip as unknown as ImageTextArchitecture<unknown>;
+  return { architecture, configuration: fromOpenClip(model_cfg) as unknown };
 }
 
 function readConfiguration<Found extends { fromHuggingFace(config: Readonly<Record<string, unknown>>): unknown }>(
@@ -68,6 +90,8 @@ export function readImageTextConfiguration(folder: string): {
   architecture: ImageTextArchitecture<unknown>;
   configuration: unknown;
 } {
+  const own = readOpenClip(folder);
+  if (own !== undefined) return { ...own, architecture: clip as unknown as ImageTextArchitecture<unknown> };
   return readConfiguration(folder, (fields) => {
     const architecture = imageTextArchitectureOf(fields);
     if (architecture !== undefined) return architecture;
@@ -143,9 +167,10 @@ function requireTied(weights: WeightsFolder, embedding: string | undefined): voi
  * @param values an arena laid out as the model's to fill instead of it
  */
 export function loadWeights(folder: string, model: StoredModel, values?: Tensor): void {
-  const weights = openModelWeights(folder, model.architecture, model.configuration);
+  const architecture = readOpenClip(folder)?.architecture ?? model.architecture;
+  const weights = openModelWeights(folder, architecture, model.configuration);
   try {
-    for (const mapping of model.architecture.weights(model.configuration)) {
+    for (const mapping of architecture.weights(model.configuration)) {
       const { data } = weights.floats(mapping.name);
       const ours = mapping.transposed ? transposed(data, mapping.shape) : data;
       const tensor = mappedTensor(model.arena, mapping);

@@ -22,6 +22,6 @@ export async function writeModel(folder: string, model: StoredModel, files: Chec
 
 /** The text of `config.json`: what the architecture states, and of the keys given in `files` those that it leaves open. */
 export function modelConfigurationJson({ architecture, configuration }: StoredModel, files: CheckpointFiles): string {
-  const given = files["config.json"] === undefined ? {} : (JSON.parse(files["config.json"].toString()) as object);
+  const given = JSON.parse(Buffer.from(files["config.json"] ?? "{}").toString()) as object;
   return `${JSON.stringify({ ...given, ...architecture.toHuggingFace(configuration) }, null, 2)}\n`;
 }

@@ -147,7 +147,8 @@ describe.skipIf(llamaCppMissing() !== undefined)(
       Object.keys(relatives).flatMap((name) =>
         (
           [
-            ["F32", 1e-4],
+            // llama.cpp looks GELU up in a table of f16.
+            ["F32", name === "gpt2" ? 1e-3 : 1e-4],
             ["F16", 0.01],
             ["BF16", 0.06],
             ["Q8_0", 0.1],

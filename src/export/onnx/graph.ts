@@ -8,15 +8,10 @@ import {
   type OnnxValue,
 } from "../../formats/index.ts";
 import { transposed } from "../../models/index.ts";
+import type { ParameterSource } from "../parameters.ts";
 
 /** A value within the graph, by its name. */
 export type Value = string;
-
-/** Where weights come from. */
-export interface ParameterSource {
-  shapeOf(name: string): readonly number[];
-  read(name: string): Float32Array;
-}
 
 /** How matrices are stored; what is computed with them is f32 in any case. */
 export type WeightType = "F32" | "F16" | "BF16";

@@ -2,15 +2,14 @@
 import { join } from "node:path";
 import { writeOnnx } from "../../formats/index.ts";
 import { type ProgressListener, publishFolder, TilthError, writeFileAtomically } from "../../foundation/index.ts";
-import { transposed } from "../../models/index.ts";
-import { readHuggingFaceConfiguration } from "../../training/index.ts";
-import type { Checkpoint } from "../checkpoint.ts";
+import { type Checkpoint, huggingFaceFields } from "../checkpoint.ts";
+import { parameterSource } from "../parameters.ts";
 import { copySidecars } from "../sidecars.ts";
 import { bertInOnnx } from "./bert.ts";
 import { clipInOnnx } from "./clip.ts";
 import type { OnnxDescription } from "./description.ts";
 import { gpt2InOnnx } from "./gpt2.ts";
-import { OnnxGraph, type ParameterSource, type WeightType } from "./graph.ts";
+import { OnnxGraph, type WeightType } from "./graph.ts";
 import { llamaInOnnx } from "./llama.ts";
 import { siglipInOnnx } from "./siglip.ts";
 import { vitInOnnx } from "./vit.ts";
@@ -81,8 +80,7 @@ export async function exportOnnx(
   let done = 0;
   await publishFolder(path, (temporary) => {
     copySidecars(folder, temporary);
-    const config = readHuggingFaceConfiguration(folder);
-    writeFileAtomically(join(temporary, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+    writeFileAtomically(join(temporary, "config.json"), `${JSON.stringify(huggingFaceFields(checkpoint), null, 2)}\n`);
     for (const { file, model } of models) {
       const tensors = model.tensors.map((tensor) => ({
         ...tensor,
@@ -96,27 +94,4 @@ export async function exportOnnx(
     }
   });
   return { path, files, task, tensors: total };
-}
-
-/** Parameters as Tilth's models have them, put together from the tensors of the folder. */
-function parameterSource({ architecture, configuration, weights }: Checkpoint): ParameterSource {
-  const shapes = new Map(architecture.parameters(configuration).map(({ name, shape }) => [name, shape]));
-  const mappings = architecture.weights(configuration);
-  const shapeOf = (name: string) => {
-    const shape = shapes.get(name);
-    if (shape === undefined) throw new TilthError(`${architecture.name} has no parameter "${name}"`);
-    return shape;
-  };
-  return {
-    shapeOf,
-    read(name) {
-      const [rows, width = 1] = shapeOf(name);
-      const out = new Float32Array(rows * width);
-      for (const mapping of mappings.filter(({ parameter }) => parameter === name)) {
-        const { data } = weights.floats(mapping.name);
-        out.set(mapping.transposed ? transposed(data, mapping.shape) : data, mapping.rowStart * width);
-      }
-      return out;
-    },
-  };
 }

@@ -65,9 +65,12 @@ function attempt<Result>(problems: string[], work: () => Result): Result | undef
 
 function describeFolder(folder: string): ModelFileDescription {
   const problems: string[] = [];
-  const config = readHuggingFaceConfiguration(folder);
-  const declared = Array.isArray(config.architectures) ? config.architectures[0] : config.model_type;
   const model = attempt(problems, () => readStoredConfiguration(folder));
+  // Only folders of open_clip are models without it.
+  const hasOwn = model === undefined || existsSync(join(folder, "config.json"));
+  const config = hasOwn ? readHuggingFaceConfiguration(folder) : {};
+  const stated = Array.isArray(config.architectures) ? config.architectures[0] : config.model_type;
+  const declared = stated ?? model?.architecture.huggingFaceClass;
   const weights = attempt(problems, () => readSafetensorsFolder(folder));
   const tensors = weights ? weights.names.map((name) => weights.record(name)) : [];
   weights?.close();
@@ -75,9 +78,9 @@ function describeFolder(folder: string): ModelFileDescription {
     attempt(problems, () => openModelWeights(folder, model.architecture, model.configuration))?.close();
   }
   const tokenizer = attempt(problems, () => describeTokenizer(folder));
-  const stated = model && vocabularySizeOf(model.configuration);
-  if (stated !== undefined && tokenizer !== undefined && tokenizer.vocabularySize > stated) {
-    problems.push(`tokenizer.json has ${tokenizer.vocabularySize} tokens, the model's embedding ${stated}`);
+  const rows = model && vocabularySizeOf(model.configuration);
+  if (rows !== undefined && tokenizer !== undefined && tokenizer.vocabularySize > rows) {
+    problems.push(`tokenizer.json has ${tokenizer.vocabularySize} tokens, the model's embedding ${rows}`);
   }
   return {
     path: folder,

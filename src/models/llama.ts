@@ -407,6 +407,8 @@ export function llamaKind(variant: LlamaVariant): Architecture<LlamaConfiguratio
     parameters: (configuration) => parameters(configuration, variant),
     create: (engine, configuration) => new LlamaModel(engine, configuration, architecture, variant),
     weights: (configuration) => weights(configuration, variant),
+    // The bare model has no prefix.
+    canonicalName: (name) => (/^(embed_tokens|layers|norm)\./.test(name) ? `model.${name}` : name),
     toHuggingFace: (one) => ({
       architectures: [variant.huggingFaceClass],
       model_type: variant.name,

@@ -1,5 +1,7 @@
 /** A checkpoint as a folder of another element type that transformers or open_clip loads, in one file or in shards. */
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import {
   brainHalvesOf,
   halvesOf,
@@ -26,6 +28,9 @@ export const huggingFaceTypes = {
   f16: { type: "F16", torch: "float16" },
   bf16: { type: "BF16", torch: "bfloat16" },
 } as const satisfies Record<string, { type: SafetensorsType; torch: string }>;
+
+const three = z.array(z.number()).length(3);
+const preprocessorSchema = z.looseObject({ image_mean: three, image_std: three });
 
 /** What was written. */
 export interface HuggingFaceExport {
@@ -70,10 +75,20 @@ export async function exportOpenClip(
     );
   }
   const configuration = checkpoint.configuration as ClipConfiguration;
-  const config = { model_cfg: toOpenClip(configuration), preprocess_cfg: {} };
+  const config = { model_cfg: toOpenClip(configuration), preprocess_cfg: preprocessing(checkpoint.folder) };
   const whole = { ...options, shardBytes: Number.POSITIVE_INFINITY };
   const description = { stem: "open_clip_model", configurationFile: "open_clip_config.json", config };
   return writeFolder(checkpoint, path, openClipWeights(configuration), whole, description);
+}
+
+/** What `preprocessor_config.json` says, as open_clip says it; nothing where it is missing: OpenAI's values. */
+function preprocessing(folder: string): object {
+  const file = join(folder, "preprocessor_config.json");
+  if (!existsSync(file)) return {};
+  const parsed = preprocessorSchema.safeParse(JSON.parse(readFileSync(file, "utf8")));
+  if (!parsed.success) throw new TilthError(`${file}: image_mean and image_std are not three numbers each`);
+  const { image_mean: mean, image_std: std } = parsed.data;
+  return { mean, std, interpolation: "bicubic", resize_mode: "shortest" };
 }
 
 async function writeFolder(

@@ -33,6 +33,7 @@ export const textFamilies: Readonly<Record<string, { architecture?: string; conf
   gpt2: { configuration: decoder },
   bert: { configuration: { ...encoder, nextSentence: true } },
   roberta: { configuration: encoder },
+  modernbert: { configuration: { ...encoder, localAttention: 8, layers: 4 } },
 };
 
 export const imageTextConfigurations: Readonly<Record<"clip" | "siglip", object>> = {

@@ -11,6 +11,7 @@ import type { OnnxDescription } from "./description.ts";
 import { gpt2InOnnx } from "./gpt2.ts";
 import { OnnxGraph, type WeightType } from "./graph.ts";
 import { llamaInOnnx } from "./llama.ts";
+import { modernBertInOnnx } from "./modern-bert.ts";
 import { siglipInOnnx } from "./siglip.ts";
 import { vitInOnnx } from "./vit.ts";
 
@@ -23,6 +24,7 @@ const descriptions: Readonly<Record<string, OnnxDescription<never>>> = {
   gpt2: gpt2InOnnx,
   bert: bertInOnnx(0),
   roberta: bertInOnnx(2),
+  modernbert: modernBertInOnnx,
   vit: vitInOnnx,
   clip: clipInOnnx,
   siglip: siglipInOnnx,

@@ -24,6 +24,12 @@ export function layerNorm(graph: OnnxGraph, x: Value, name: string, epsilon: num
   return graph.node("LayerNormalization", [x, ...parameters], { axis: { integer: -1 }, epsilon: { float: epsilon } });
 }
 
+/** Layer norm that has a weight alone. */
+export function layerNormWithoutBias(graph: OnnxGraph, x: Value, weight: string, epsilon: number): Value {
+  const attributes = { axis: { integer: -1 }, epsilon: { float: epsilon } };
+  return graph.node("LayerNormalization", [x, graph.parameter(weight)], attributes);
+}
+
 /** x / √(mean x² + ε) · weight over the last axis. */
 export function rmsNorm(graph: OnnxGraph, x: Value, weight: string, epsilon: number): Value {
   const squares = graph.node("Mul", [x, x]);

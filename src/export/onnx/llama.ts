@@ -4,6 +4,7 @@ import { decoderInputs } from "./decoder.ts";
 import { type OnnxDescription, tokens } from "./description.ts";
 import type { OnnxGraph, Value } from "./graph.ts";
 import { intoHeads, linear, logits, parts, rmsNorm, swiglu } from "./layers.ts";
+import { rotary } from "./rotary.ts";
 
 /** What Qwen has beside Llama's. */
 interface Relative {
@@ -26,7 +27,7 @@ function describe(graph: OnnxGraph, one: LlamaConfiguration, { queryKeyValueBias
     headSize,
     window: one.slidingWindow,
   });
-  const rotate = rotation(graph, positions, one);
+  const rotate = rotary(graph, positions, ropeFrequencies(one));
   const widths = [heads, keyValueHeads, keyValueHeads].map((count) => count * headSize);
 
   let stream = graph.node("Gather", [graph.parameter("embedding"), ids]);
@@ -47,21 +48,4 @@ function describe(graph: OnnxGraph, one: LlamaConfiguration, { queryKeyValueBias
   const hidden = rmsNorm(graph, stream, "norm", epsilon);
   const scores = one.tiedEmbeddings ? logits(graph, hidden, "embedding") : linear(graph, hidden, "head");
   graph.output("logits", scores, "F32", [...tokens, one.vocabularySize]);
-}
-
-/** Turns heads [batch, heads, length, headSize] by their positions: halves are the two coordinates. */
-function rotation(graph: OnnxGraph, positions: Value, one: LlamaConfiguration): (x: Value) => Value {
-  const frequencies = ropeFrequencies(one);
-  const table = graph.floats("rope frequencies", [frequencies.length], frequencies);
-  const places = graph.node("Cast", [graph.node("Unsqueeze", [positions, graph.integers([1, 3])])], {
-    to: { integer: 1 },
-  });
-  const angles = graph.node("Mul", [places, table]);
-  const both = graph.node("Concat", [angles, angles], { axis: { integer: -1 } });
-  const [cosines, sines] = [graph.node("Cos", [both]), graph.node("Sin", [both])];
-  return (x) => {
-    const [first, second] = graph.nodeOf("Split", [x], 2, { axis: { integer: -1 } });
-    const turned = graph.node("Concat", [graph.node("Neg", [second]), first], { axis: { integer: -1 } });
-    return graph.node("Add", [graph.node("Mul", [x, cosines]), graph.node("Mul", [turned, sines])]);
-  };
 }

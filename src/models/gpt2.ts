@@ -209,6 +209,8 @@ export const gpt2: Architecture<Gpt2Configuration> = {
   create: (engine, configuration) => new Gpt2Model(engine, configuration),
   weights,
   isRedundant: (name) => /\.attn\.(masked_)?bias$/.test(name),
+  // The bare GPT2Model, and the first files on the hub, have no prefix.
+  canonicalName: (name) => (/^(transformer\.|lm_head\.)/.test(name) ? name : `transformer.${name}`),
   toHuggingFace: (one) => ({
     architectures: ["GPT2LMHeadModel"],
     model_type: "gpt2",

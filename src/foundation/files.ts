@@ -68,7 +68,9 @@ export function syncFile(temporary: string, path: string): void {
 export async function publishFolder(path: string, fill: (temporary: string) => Promise<void> | void): Promise<void> {
   const temporary = temporaryNameFor(path);
   try {
-    mkdirSync(temporary, { recursive: true });
+    mkdirSync(dirname(path), { recursive: true });
+    // Not recursive: on a read-only disk that would say ENOENT.
+    mkdirSync(temporary);
     await fill(temporary);
     syncTree(temporary);
     const replaced = existsSync(path) ? temporaryNameFor(path) : undefined;
@@ -185,6 +187,14 @@ export function describeWriteError(error: unknown, path: string): unknown {
         `${path} could not be written: the file-size limit of this process (ulimit -f) is reached`,
         {
           remedy: "Raise the limit and run the same command again; nothing there was changed.",
+          cause: error,
+        },
+      );
+    case "EIO":
+      return new TilthError(
+        `the disk failed while ${path} was written (${messageOf(error)}); nothing there was changed`,
+        {
+          remedy: "Look at the system's log, or choose a folder on another disk, and run the same command again.",
           cause: error,
         },
       );

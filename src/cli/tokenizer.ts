@@ -9,8 +9,7 @@ import {
   prepareTokenizerKernels,
   readTokenizerJson,
   type Tokenizer,
-  trainBytePairEncoding,
-  trainWordPiece,
+  trainTokenizer,
 } from "../tokenizer/index.ts";
 import type { Command, CommandInput } from "./command.ts";
 import { interruptSignal, progressLine, say } from "./terminal.ts";
@@ -59,12 +58,12 @@ async function train(input: CommandInput): Promise<void> {
   const progress = progressLine();
   const store = await openDocumentStore(corpus);
   try {
-    const work = { vocabularySize, onProgress: progress.update, signal: interruptSignal("stopping") };
-    const documents = texts(store.documents({ split: "train" }));
-    const trained =
-      model === "bpe"
-        ? await trainBytePairEncoding(documents, { ...work, specialTokens: ["<|endoftext|>"], pattern })
-        : await trainWordPiece(documents, { ...work, lowercase: !input.flag("cased") });
+    const kind = model === "bpe" ? "byte-pair" : "word-piece";
+    const trained = await trainTokenizer(
+      texts(store.documents({ split: "train" })),
+      { kind, vocabularySize, pattern, lowercase: !input.flag("cased") },
+      { specialTokens: [], onProgress: progress.update, signal: interruptSignal("stopping") },
+    );
     const file = resolve(input.text("out") ?? "tokenizer.json");
     writeFileAtomically(file, trained.toJson());
     progress.end();

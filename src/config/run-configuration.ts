@@ -4,6 +4,7 @@ import { corpusSettings, corpusSources, evaluationSets } from "../corpus/index.t
 import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
+import { tokenizerSettings } from "../tokenizer/index.ts";
 import { readModelConfiguration, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
 import { deviceConfiguration } from "./device.ts";
 import {
@@ -14,11 +15,6 @@ import {
 import { withPreset } from "./presets.ts";
 
 const positiveInteger = z.int().positive();
-
-const tokenizerConfiguration = settingsObject("tokenizer", {
-  vocabularySize: z.int().min(257).max(1_000_000).default(8192),
-  pattern: z.enum(["gpt2", "cl100k"]).default("gpt2").describe("how text is cut before merging"),
-});
 
 const evaluationConfiguration = settingsObject("evaluation", {
   window: positiveInteger.optional().describe("tokens; the training sequence length if left out"),
@@ -45,7 +41,7 @@ export const runConfiguration = settingsObject("run", {
       .default([])
       .describe("folders of corpora that were trained on before: copies of what they hold are rejected"),
   }),
-  tokenizer: tokenizerConfiguration.prefault({}),
+  tokenizer: tokenizerSettings.prefault({}),
   /** The architecture's own settings stand beside its name; its vocabulary is the tokenizer's. */
   model: z.looseObject({ architecture: z.string().default("llama") }).prefault({}),
   objective: objectiveSettings.prefault({}),
@@ -97,6 +93,14 @@ export function parseRunConfiguration(value: unknown, from: string): RunConfigur
     throw new UsageError(
       `the objective ${definition.name} trains a model of the kind ${definition.families.join(" or ")}; ${architecture.name} is of the kind ${architecture.family}`,
       { remedy: `Set model.architecture to one of: ${architecturesOf(definition.families).join(", ")}` },
+    );
+  }
+  if (configuration.tokenizer.kind === "word-piece" && !definition.families.includes("encoder")) {
+    throw new UsageError(
+      `a word-piece tokenizer loses white space, which the objective ${definition.name} has to write`,
+      {
+        remedy: "Set tokenizer.kind to byte-pair, or train the objective masked-token.",
+      },
     );
   }
   return configuration;

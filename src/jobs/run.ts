@@ -81,7 +81,7 @@ export function tokenizeRun(
       storeKey: corpus.key,
       folder: places.shards,
       specialTokens,
-      ...configuration.tokenizer,
+      training: configuration.tokenizer,
       tokenizer: configuration.continueFrom && join(configuration.continueFrom, "tokenizer.json"),
     },
     hooks,

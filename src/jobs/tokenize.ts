@@ -4,8 +4,15 @@ import { join } from "node:path";
 import { z } from "zod";
 import { openDocumentStore } from "../corpus/index.ts";
 import { createMegatronWriter } from "../formats/index.ts";
-import { hashOf, type Progress, publishFolder, TilthError, writeFileAtomically } from "../foundation/index.ts";
-import { readTokenizerJson, type Tokenizer, trainBytePairEncoding } from "../tokenizer/index.ts";
+import {
+  canonicalJson,
+  hashOf,
+  type Progress,
+  publishFolder,
+  TilthError,
+  writeFileAtomically,
+} from "../foundation/index.ts";
+import { readTokenizerJson, type Tokenizer, type TokenizerSettings, trainTokenizer } from "../tokenizer/index.ts";
 import type { Job } from "./job.ts";
 
 export interface TokenizeInput {
@@ -14,9 +21,8 @@ export interface TokenizeInput {
   readonly storeKey: string;
   /** Where `tokenizer.json`, `train.{bin,idx}`, `validation.{bin,idx}` and `shards.json` go. */
   readonly folder: string;
-  readonly vocabularySize: number;
-  readonly pattern: "gpt2" | "cl100k";
-  /** Beside `<|endoftext|>`: what the objective needs. */
+  readonly training: TokenizerSettings;
+  /** Beside the token that ends a document: what the objective needs. */
   readonly specialTokens: readonly string[];
   /** A `tokenizer.json` to use; one is trained if it is left out. */
   readonly tokenizer?: string;
@@ -49,8 +55,8 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
   name: "tokenize",
   async run(input, { emit }) {
     const given = input.tokenizer === undefined ? undefined : readTokenizerJson(input.tokenizer);
-    const kind = given ? [given.toJson()] : [String(input.vocabularySize), input.pattern, ...input.specialTokens];
-    const key = hashOf("tokenize 1", input.storeKey, ...kind);
+    const kind = given ? [given.toJson()] : [canonicalJson(input.training), ...input.specialTokens];
+    const key = hashOf("tokenize 2", input.storeKey, ...kind);
     const existing = readManifest(input.folder);
     if (existing?.key === key) return existing;
     const store = await openDocumentStore(input.store);
@@ -60,10 +66,8 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
         const texts = store.documents({ split: "train" });
         const tokenizer =
           given ??
-          (await trainBytePairEncoding(textsOf(texts), {
-            vocabularySize: input.vocabularySize,
-            specialTokens: ["<|endoftext|>", ...input.specialTokens],
-            pattern: input.pattern,
+          (await trainTokenizer(textsOf(texts), input.training, {
+            specialTokens: input.specialTokens,
             onProgress: emit,
           }));
         writeFileAtomically(join(folder, "tokenizer.json"), tokenizer.toJson());

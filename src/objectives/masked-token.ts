@@ -8,8 +8,9 @@ import { Random, TilthError } from "../foundation/index.ts";
 import { headLoss, type ObjectiveDefinition, specialToken, type TokenSource, type Vocabulary } from "./objective.ts";
 import { documentEnds, documentStarts } from "./sequences.ts";
 
-/** RoBERTa's name of the token that stands for a hidden one. */
+/** RoBERTa's name of the token that stands for a hidden one; a WordPiece vocabulary has BERT's. */
 export const maskToken = "<mask>";
+const bertMaskToken = "[MASK]";
 
 const share = z.number().min(0).max(1);
 
@@ -98,7 +99,7 @@ export function mask(
   random: Random,
 ): { readonly tokens: Int32Array; readonly chosen: readonly number[] } {
   const special = new Set([vocabulary.endOfText, ...vocabulary.specialTokens.values()]);
-  const maskId = specialToken(vocabulary, maskToken, "masked-token");
+  const maskId = vocabulary.specialTokens.get(bertMaskToken) ?? specialToken(vocabulary, maskToken, "masked-token");
   const groups: number[][] = [];
   let candidates = 0;
   window.forEach((token, position) => {

@@ -4,6 +4,12 @@ export { specialTokenIds, specialTokensMapJson, tokenizerConfigJson, toTokenizer
 export { prepareTokenizerKernels } from "./native.ts";
 export { type PatternName, patternNames, piecesOf } from "./pre-tokenizer.ts";
 export { parseTiktoken, parseTokenizerJson, readTokenizerJson } from "./read.ts";
+export {
+  type TokenizerSettings,
+  tokenizerKinds,
+  tokenizerSettings,
+  trainTokenizer,
+} from "./settings.ts";
 export type { Tokenizer } from "./tokenizer.ts";
 export { type BytePairTrainingOptions, trainBytePairEncoding } from "./train.ts";
 export { trainWordPiece, type WordPieceTrainingOptions } from "./train-word-piece.ts";

@@ -9,6 +9,7 @@ import { stepsThatSaw } from "../../src/jobs/document-map.ts";
 import { takeDown } from "../../src/jobs/index.ts";
 import { shardPrefix, tokenizeJob } from "../../src/jobs/tokenize.ts";
 import { sequencesOfStep } from "../../src/objectives/index.ts";
+import { tokenizerSettings } from "../../src/tokenizer/index.ts";
 import { prose, writeFiles } from "../support/corpora.ts";
 
 const root = mkdtempSync(join(tmpdir(), "tilth-takedown-"));
@@ -53,8 +54,7 @@ beforeAll(async () => {
       store: corpus.folder,
       storeKey: corpus.key,
       folder: join(fresh, "shards"),
-      vocabularySize: 400,
-      pattern: "gpt2",
+      training: tokenizerSettings.parse({ vocabularySize: 400 }),
       specialTokens: [],
     },
     { emit: () => {}, shouldStop: () => false },

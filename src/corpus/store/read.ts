@@ -7,6 +7,7 @@ import { hashFile } from "../../foundation/files.ts";
 import type { DocumentRow, Split } from "../document.ts";
 import { rowFrom, type StreamedDocument, streamedDocument } from "./columns.ts";
 import { type CorpusManifest, readManifest, rebuildRemedy } from "./manifest.ts";
+import { lock, onlySelect } from "./read-only.ts";
 import { sqlString } from "./write.ts";
 
 /** A parameter of a query. */
@@ -25,7 +26,7 @@ export interface DocumentStore {
   row(idPrefix: string): Promise<DocumentRow>;
   /** All rows of a near-duplicate cluster, the kept one first. */
   rowsOfCluster(cluster: string): Promise<DocumentRow[]>;
-  /** Any SQL over the view `documents`; integers come as numbers where they are exact, else as bigint. */
+  /** One SELECT over the view `documents`, which reads no other file and changes nothing; integers come as numbers where they are exact, else as bigint. */
   query(sql: string, parameters?: readonly QueryParameter[]): Promise<Record<string, unknown>[]>;
   close(): void;
 }
@@ -56,6 +57,7 @@ export async function openDocumentStore(folder: string, options: { verify?: bool
   const connection = await instance.connect();
   try {
     await connection.run(`CREATE VIEW documents AS SELECT * FROM read_parquet(${sqlString(escapeGlob(file))})`);
+    await lock(connection, file);
   } catch (error) {
     connection.closeSync();
     instance.closeSync();
@@ -99,9 +101,18 @@ function storeOf(
 
     async query(sql, parameters = []) {
       try {
-        const result = await connection.run(sql, parameters as DuckDBValue[]);
-        return (await result.getRowObjectsJS()).map((row) => exactNumbers(row) as Record<string, unknown>);
+        const prepared = await onlySelect(connection, sql);
+        prepared.bind(parameters as DuckDBValue[]);
+        return (await (await prepared.run()).getRowObjectsJS()).map(
+          (row) => exactNumbers(row) as Record<string, unknown>,
+        );
       } catch (error) {
+        if (error instanceof UsageError) throw error;
+        if (/disabled by configuration|disabled through configuration/.test(messageOf(error))) {
+          throw new UsageError(`a query opens no file but the store's: ${messageOf(error)}`, {
+            remedy: "Print with --json and work on that, or open documents.parquet with DuckDB itself.",
+          });
+        }
         throw new TilthError(`the query failed: ${messageOf(error)}`, {
           remedy: "The view is called documents; DESCRIBE documents lists its columns.",
           cause: error,

@@ -1,6 +1,6 @@
 /** What a run is told, from the raw files to the evaluation: one strict object, every default in it. */
 import { z } from "zod";
-import { corpusSettings, corpusSources, evaluationSets } from "../corpus/index.ts";
+import { corpusSettings, corpusSources, evaluationSets, mixtureSettings } from "../corpus/index.ts";
 import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
@@ -41,6 +41,7 @@ export const runConfiguration = settingsObject("run", {
       .default([])
       .describe("folders of corpora that were trained on before: copies of what they hold are rejected"),
   }),
+  mixture: mixtureSettings.optional().describe("shares, weights and repeats of what trains; left out, every text once"),
   tokenizer: tokenizerSettings.prefault({}),
   /** The architecture's own settings stand beside its name; its vocabulary is the tokenizer's. */
   model: z.looseObject({ architecture: z.string().default("llama") }).prefault({}),

@@ -27,6 +27,16 @@ export type {
 } from "./document.ts";
 export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
 export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
+export {
+  groupExpression,
+  type Mixture,
+  type MixtureDocument,
+  type MixturePlan,
+  type MixtureSettings,
+  mixtureSettings,
+  planMixture,
+  renderMixture,
+} from "./mixture/index.ts";
 export { buildPart, mergeParts, type Part, type PartOutcome, parsePart } from "./parts.ts";
 export { type CorpusSource, type CorpusSourceInput, corpusSource, readerCatalogue } from "./readers/index.ts";
 export {

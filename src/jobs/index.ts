@@ -11,6 +11,7 @@ export type { DeviceOptions, Job, JobContext } from "./job.ts";
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
+export { planMixtureJob } from "./plan-mixture.ts";
 export {
   buildRunCorpus,
   type LicenceShare,
@@ -18,6 +19,7 @@ export {
   type RunCorpus,
   type RunHooks,
   resumeRun,
+  tokenizeInput,
   tokenizeRun,
   trainRun,
 } from "./run.ts";

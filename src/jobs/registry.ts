@@ -11,11 +11,13 @@ import type { Job } from "./job.ts";
 import { measureJob } from "./measure.ts";
 import { measureLevelsJob } from "./measure-levels.ts";
 import { measurePairsJob } from "./measure-pairs.ts";
+import { planMixtureJob } from "./plan-mixture.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 import { trainPairsJob } from "./train-pairs.ts";
 
 const jobs = [
+  planMixtureJob,
   tokenizeJob,
   measureJob,
   measureLevelsJob,

@@ -24,7 +24,7 @@ import {
 } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
 import { resumePairsRun } from "./run-pairs.ts";
-import { type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
+import { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 import { type TrainEvent, type TrainOutput, trainJob } from "./train.ts";
 import type { TrainPairsEvent } from "./train-pairs.ts";
 import { watchRun } from "./watch.ts";
@@ -72,20 +72,21 @@ export function tokenizeRun(
   corpus: RunCorpus,
   hooks: RunHooks<Progress>,
 ): Promise<TokenizeOutput> {
+  return runJob(tokenizeJob, tokenizeInput(configuration, corpus), hooks);
+}
+
+/** What tokenization of a run is told. */
+export function tokenizeInput(configuration: RunConfiguration, corpus: Pick<RunCorpus, "key">): TokenizeInput {
   const places = placesOf(configuration.runFolder);
-  const { specialTokens } = objectiveOf(configuration);
-  return runJob(
-    tokenizeJob,
-    {
-      store: places.corpus,
-      storeKey: corpus.key,
-      folder: places.shards,
-      specialTokens,
-      training: configuration.tokenizer,
-      tokenizer: configuration.continueFrom && join(configuration.continueFrom, "tokenizer.json"),
-    },
-    hooks,
-  );
+  return {
+    store: places.corpus,
+    storeKey: corpus.key,
+    folder: places.shards,
+    specialTokens: objectiveOf(configuration).specialTokens,
+    training: configuration.tokenizer,
+    mixture: configuration.mixture,
+    tokenizer: configuration.continueFrom && join(configuration.continueFrom, "tokenizer.json"),
+  };
 }
 
 /** Writes what training needs into the run's folder. Throws UsageError where it holds checkpoints, unless they may be replaced. */

@@ -16,7 +16,7 @@ import {
 import { createMegatronWriter, openMegatronShard } from "../formats/index.ts";
 import { hashOf, TilthError, writeFileAtomically } from "../foundation/index.ts";
 import { type GuardRecord, RunLog, trainingConfiguration } from "../training/index.ts";
-import { stepsThatSaw, type TokenRange, tokenRanges } from "./document-map.ts";
+import { documentOrder, keepOrder, rangesOf, stepsThatSaw, type TokenRange, tokenRanges } from "./document-map.ts";
 import { placesOf, readRunDescription } from "./run-folder.ts";
 import { shardPrefix } from "./tokenize.ts";
 
@@ -79,7 +79,7 @@ export async function takeDown(
     for (const { start, end } of ranges[split]) tokenSpans.add(shard.readRange(start, end - start - 1));
     shard.close();
   }
-  const steps = stepsOf(places, ranges.train ?? []);
+  const steps = stepsOf(places, ids);
   const time = new Date().toISOString();
   onStage("tombstones");
   writeTombstones(places.store, [
@@ -145,6 +145,7 @@ function rewriteShards(places: TakedownPlaces, ids: ReadonlySet<string>, onStage
   const mark = hashOf(...[...ids].sort()).slice(0, 12);
   const tokens: Record<string, number> = {};
   for (const { split, prefix } of shards) {
+    if (split === "train") keepOrder(prefix);
     const old = openMegatronShard(prefix);
     const names = readFileSync(`${prefix}.documents.txt`, "utf8").split("\n").slice(0, old.documents);
     const target = join(folder, `${split}-${mark}`);
@@ -183,19 +184,33 @@ function removeOldShards(places: TakedownPlaces): void {
   }
 }
 
-function stepsOf({ runFolder }: TakedownPlaces, ranges: readonly TokenRange[]): number[] {
-  if (runFolder === undefined || ranges.length === 0 || !existsSync(placesOf(runFolder).description)) return [];
+/** The steps that saw a document, each by the order of the shard that it read: take-downs before this one changed it. */
+function stepsOf({ runFolder }: TakedownPlaces, documents: ReadonlySet<string>): number[] {
+  if (runFolder === undefined || !existsSync(placesOf(runFolder).description)) return [];
   const { training } = readRunDescription(runFolder);
   const { sequenceLength, batchSequences, batchWarmup, seed } = trainingConfiguration.parse(training);
   const records = new RunLog(runFolder).read();
-  const steps = records.reduce((last, { step }) => Math.max(last, step), 0);
   const skipped = records.filter(
     (one) => one.kind === "guard" && (one.action === "skip" || one.action === "rewind"),
   ) as GuardRecord[];
-  const shard = openMegatronShard(shardPrefix(placesOf(runFolder).shards, "train"));
-  const { tokens } = shard;
-  shard.close();
-  return stepsThatSaw(ranges, { tokens, sequenceLength, batchSequences, batchWarmup, seed, steps, skipped });
+  const stepsByShard = new Map<string, number[]>();
+  for (const record of records) {
+    if (record.kind !== "step") continue;
+    const { shard = "train", step } = record;
+    const steps = stepsByShard.get(shard);
+    if (steps === undefined) stepsByShard.set(shard, [step]);
+    else steps.push(step);
+  }
+  const { shards } = placesOf(runFolder);
+  const found = [...stepsByShard].flatMap(([shard, steps]) => {
+    const order = documentOrder(join(shards, shard));
+    // An order that is not known any more: none of its steps can be cleared.
+    if (order === undefined) return steps;
+    const { tokens } = order;
+    const reading = { tokens, sequenceLength, batchSequences, batchWarmup, seed, steps, skipped };
+    return stepsThatSaw(rangesOf(order, documents), reading);
+  });
+  return found.sort((a, b) => a - b);
 }
 
 function checkpointsFrom({ runFolder }: TakedownPlaces, step: number): string[] {

@@ -2,8 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { openDocumentStore } from "../corpus/index.ts";
-import { createMegatronWriter } from "../formats/index.ts";
+import { type DocumentStore, type MixtureSettings, openDocumentStore } from "../corpus/index.ts";
 import {
   canonicalJson,
   hashOf,
@@ -14,21 +13,24 @@ import {
 } from "../foundation/index.ts";
 import { readTokenizerJson, type Tokenizer, type TokenizerSettings, trainTokenizer } from "../tokenizer/index.ts";
 import type { Job } from "./job.ts";
+import { writeMixture, writeSplit } from "./shards.ts";
 
 export interface TokenizeInput {
   readonly store: string;
   /** Identifies the store's content: shards of another content are made anew. */
   readonly storeKey: string;
-  /** Where `tokenizer.json`, `train.{bin,idx}`, `validation.{bin,idx}` and `shards.json` go. */
+  /** Where `tokenizer.json`, `train.{bin,idx}`, `validation.{bin,idx}`, `shards.json` and a mixture's `mixture.json` go. */
   readonly folder: string;
   readonly training: TokenizerSettings;
   /** Beside the token that ends a document: what the objective needs. */
   readonly specialTokens: readonly string[];
   /** A `tokenizer.json` to use; one is trained if it is left out. */
   readonly tokenizer?: string;
+  /** How the training shard is mixed; every document once if it is left out. */
+  readonly mixture?: MixtureSettings;
 }
 
-/** Exact counts of the shards. Bytes are UTF-8 bytes of the documents. */
+/** Exact counts of the shards. Bytes are UTF-8 bytes of the documents, copies counted. */
 export interface TokenizeOutput {
   readonly vocabularySize: number;
   readonly tokens: number;
@@ -38,6 +40,8 @@ export interface TokenizeOutput {
 
 const manifestSchema = z.strictObject({
   key: z.string(),
+  /** Of the tokenizer alone: another mixture does not train another one. */
+  tokenizerKey: z.string().optional(),
   vocabularySize: z.number(),
   tokens: z.number(),
   validationTokens: z.number(),
@@ -54,30 +58,28 @@ export function shardPrefix(folder: string, split: "train" | "validation"): stri
 export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
   name: "tokenize",
   async run(input, { emit }) {
-    const given = input.tokenizer === undefined ? undefined : readTokenizerJson(input.tokenizer);
-    const kind = given ? [given.toJson()] : [canonicalJson(input.training), ...input.specialTokens];
-    const key = hashOf("tokenize 2", input.storeKey, ...kind);
+    const tokenizerKey = tokenizerKeyOf(input);
+    const mixed = input.mixture === undefined ? [] : [canonicalJson(input.mixture)];
+    const key = hashOf("shards 1", tokenizerKey, ...mixed);
     const existing = readManifest(input.folder);
     if (existing?.key === key) return existing;
     const store = await openDocumentStore(input.store);
     try {
       let manifest: z.infer<typeof manifestSchema> | undefined;
       await publishFolder(input.folder, async (folder) => {
-        const texts = store.documents({ split: "train" });
-        const tokenizer =
-          given ??
-          (await trainTokenizer(textsOf(texts), input.training, {
-            specialTokens: input.specialTokens,
-            onProgress: emit,
-          }));
+        const tokenizer = await tokenizerFor(store, input, emit);
         writeFileAtomically(join(folder, "tokenizer.json"), tokenizer.toJson());
-        const train = await writeShard(store, "train", folder, tokenizer, emit);
-        const validation = await writeShard(store, "validation", folder, tokenizer, emit);
+        const train =
+          input.mixture === undefined
+            ? await writeSplit(store, "train", folder, tokenizer, emit)
+            : await writeMixture(store, input.mixture, folder, tokenizer, emit);
+        const validation = await writeSplit(store, "validation", folder, tokenizer, emit);
         if (train.tokens === 0) {
           throw new TilthError("no document was kept for training", { remedy: "Look at: tilth data report" });
         }
         manifest = {
           key,
+          tokenizerKey,
           vocabularySize: tokenizer.vocabularySize,
           tokens: train.tokens,
           validationTokens: validation.tokens,
@@ -92,39 +94,30 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
   },
 };
 
-async function* textsOf(documents: AsyncIterable<{ readonly text: string }>): AsyncGenerator<string> {
-  for await (const { text } of documents) yield text;
+/** The tokenizer that is given, or lies in the folder from the same texts and settings, or is trained now. */
+export async function tokenizerFor(
+  store: DocumentStore,
+  input: TokenizeInput,
+  emit: (progress: Progress) => void,
+): Promise<Tokenizer> {
+  if (input.tokenizer !== undefined) return readTokenizerJson(input.tokenizer);
+  if (readManifest(input.folder)?.tokenizerKey === tokenizerKeyOf(input)) {
+    return readTokenizerJson(join(input.folder, "tokenizer.json"));
+  }
+  return trainTokenizer(textsOf(store.documents({ split: "train" })), input.training, {
+    specialTokens: input.specialTokens,
+    onProgress: emit,
+  });
 }
 
-/** Writes a split with its document map: line n of `<split>.documents.txt` is the id of document n of the shard. */
-async function writeShard(
-  store: Awaited<ReturnType<typeof openDocumentStore>>,
-  split: "train" | "validation",
-  folder: string,
-  tokenizer: Tokenizer,
-  emit: (progress: Progress) => void,
-): Promise<{ tokens: number; bytes: number }> {
-  const writer = createMegatronWriter(join(folder, split), tokenizer.vocabularySize);
-  const ids: string[] = [];
-  let [tokens, bytes] = [0, 0];
-  try {
-    for await (const document of store.documents({ split })) {
-      const encoded = tokenizer.encode(document.text);
-      const sequence = new Int32Array(encoded.length + 1).fill(tokenizer.endOfText);
-      sequence.set(encoded);
-      writer.add(sequence);
-      ids.push(document.id);
-      tokens += sequence.length;
-      bytes += document.bytes;
-      if (ids.length % 100 === 0) emit({ stage: `encoding ${split}`, done: tokens, unit: "tokens" });
-    }
-    writer.finish();
-  } catch (error) {
-    writer.abort();
-    throw error;
-  }
-  writeFileAtomically(join(folder, `${split}.documents.txt`), ids.map((id) => `${id}\n`).join(""));
-  return { tokens, bytes };
+function tokenizerKeyOf({ storeKey, training, specialTokens, tokenizer }: TokenizeInput): string {
+  const kind =
+    tokenizer === undefined ? [canonicalJson(training), ...specialTokens] : [readTokenizerJson(tokenizer).toJson()];
+  return hashOf("tokenizer 1", storeKey, ...kind);
+}
+
+async function* textsOf(documents: AsyncIterable<{ readonly text: string }>): AsyncGenerator<string> {
+  for await (const { text } of documents) yield text;
 }
 
 function readManifest(folder: string): z.infer<typeof manifestSchema> | undefined {

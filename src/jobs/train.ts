@@ -1,6 +1,6 @@
 /** A training run over finished shards, new or resumed. */
 import { existsSync, readFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Communicator, createCommunicator } from "../cluster/index.ts";
 import { canonicalJson, hashOf, InterruptedError, messageOf, TilthError } from "../foundation/index.ts";
 import { architectureNamed } from "../models/index.ts";
@@ -112,6 +112,7 @@ async function trainOn(
       runFolder: input.runFolder,
       train: streams[0],
       validation: streams[1],
+      shard: basename(shardPrefix(input.shards, "train")),
       // What decides the numbers: another number of steps would change the schedule, another tokenizer the data.
       configurationHash: hashOf(
         canonicalJson([architecture.name, configuration, decisiveSettings(training), settings]),

@@ -23,6 +23,8 @@ export interface StepRecord {
   readonly hostShare: number | null;
   /** Seconds of the step that passed while its batch was drawn, as a share. */
   readonly dataShare: number;
+  /** Name of the token shard that the step read: a take-down writes another. */
+  readonly shard?: string;
 }
 
 /** One validation pass. `loss` in nats a token. */

@@ -20,6 +20,8 @@ export interface LoopOptions<Data> {
   readonly runFolder: string;
   readonly train: Data;
   readonly validation: Data;
+  /** Name of the training shard, logged with every step. */
+  readonly shard?: string;
   readonly configurationHash: string;
   /** Files that travel with every checkpoint: tokenizer, model card, data report. */
   readonly files: CheckpointFiles;
@@ -162,6 +164,7 @@ class TrainingRun<Data> {
       mfu: options.peakFlops === null ? null : (tokensPerSecond * trainer.flopsPerToken()) / options.peakFlops,
       hostShare: kernelSeconds === 0 ? null : Math.max(0, 1 - kernelSeconds / seconds),
       dataShare: dataSeconds / seconds,
+      ...(options.shard === undefined ? {} : { shard: options.shard }),
     };
     this.recorder.note(trainer.step, "log", { loss, gradientNorm });
     this.report(record);

@@ -1,12 +1,23 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildCorpus, openDocumentStore } from "../../src/corpus/index.ts";
 import { openMegatronShard } from "../../src/formats/index.ts";
 import { Random } from "../../src/foundation/index.ts";
 import { stepsThatSaw } from "../../src/jobs/document-map.ts";
 import { takeDown } from "../../src/jobs/index.ts";
+import { writeRunDescription } from "../../src/jobs/run-folder.ts";
 import { shardPrefix, tokenizeJob } from "../../src/jobs/tokenize.ts";
 import { sequencesOfStep } from "../../src/objectives/index.ts";
 import { tokenizerSettings } from "../../src/tokenizer/index.ts";
@@ -142,14 +153,80 @@ describe("a crash during a take-down", () => {
   });
 });
 
+describe("a take-down after another", () => {
+  const [sequenceLength, batchSequences, seed] = [64, 40, 11];
+
+  /** Ids of the documents that a step reads from the shard as it lies there now. */
+  function readBy(run: string): (step: number) => Set<string> {
+    const prefix = shardPrefix(join(run, "shards"), "train");
+    const names = readFileSync(`${prefix}.documents.txt`, "utf8").trim().split("\n");
+    const shard = openMegatronShard(prefix);
+    const owner = names.flatMap((name, index) => Array<string>(shard.lengths[index]).fill(name));
+    shard.close();
+    const sequences = Math.floor((owner.length - 1) / sequenceLength);
+    return (step) =>
+      new Set(
+        sequencesOfStep(step, batchSequences, sequences, seed).flatMap((sequence) =>
+          owner.slice(sequence * sequenceLength, (sequence + 1) * sequenceLength + 1),
+        ),
+      );
+  }
+
+  it("names steps by the order of the shard that each of them read", { timeout: 60_000 }, async () => {
+    const run = join(root, "twice");
+    cpSync(fresh, run, { recursive: true });
+    const places = { store: join(run, "corpus"), runFolder: run };
+    writeRunDescription(run, {
+      configuration: {},
+      device: { backend: "reference" },
+      model: { architecture: "llama", configuration: {} },
+      training: { sequenceLength, batchSequences, seed },
+      objective: { kind: "next-token" },
+      corpusKey: "",
+    });
+    const train = (from: number, to: number) => {
+      const shard = basename(shardPrefix(join(run, "shards"), "train"));
+      for (let step = from; step <= to; step++)
+        appendFileSync(join(run, "log.jsonl"), `${JSON.stringify({ kind: "step", step, loss: 1, shard })}\n`);
+      const read = readBy(run);
+      return (document: string) =>
+        Array.from({ length: to - from + 1 }, (_, i) => from + i).filter((step) => read(step).has(document));
+    };
+    const stages = [train(1, 60)];
+    const expectedOf = (document: string) => stages.flatMap((sawIn) => sawIn(document));
+    const [first, ...others] = (await contents(run)).tokens.keys();
+    const once = await takeDown(places, { ...request, ids: [first] });
+    expect(once.steps).toEqual(expectedOf(first));
+    expect(once.steps.length).toBeGreaterThan(0);
+    stages.push(train(61, 120));
+    const second = await takeDown(places, { ...request, ids: [others[40]] });
+    expect(second.steps).toEqual(expectedOf(others[40]));
+    stages.push(train(121, 180));
+    for (const id of [others[100], others[200]]) {
+      const { steps } = await takeDown(places, { ...request, ids: [id] });
+      expect(steps).toEqual(expectedOf(id));
+      expect(steps.filter((step) => step <= 60).length).toBeGreaterThan(0);
+      expect(steps.filter((step) => step > 120).length).toBeGreaterThan(0);
+    }
+    // What was taken down first can still be asked about: the steps that saw it stay the same.
+    expect((await takeDown(places, { ...request, ids: [first] })).steps).toEqual(once.steps);
+  });
+});
+
 it("lists exactly the steps whose batches read a token of the document", () => {
-  const order = { tokens: 1000, sequenceLength: 16, batchSequences: 3, seed: 5, steps: 50 };
+  const order = {
+    tokens: 1000,
+    sequenceLength: 16,
+    batchSequences: 3,
+    seed: 5,
+    steps: Array.from({ length: 50 }, (_, i) => i + 1),
+  };
   for (const [start, end] of [
     [0, 1],
     [16, 17],
     [500, 560],
   ]) {
-    const expected = Array.from({ length: order.steps }, (_, i) => i + 1).filter((step) =>
+    const expected = order.steps.filter((step) =>
       sequencesOfStep(step, 3, 62, 5).some((sequence) => sequence * 16 < end && sequence * 16 + 17 > start),
     );
     expect(stepsThatSaw([{ document: "x", start, end }], order)).toEqual(expected);

@@ -16,6 +16,10 @@ export const data: CommandGroup = {
       summary: "which items of evaluation sets a corpus holds, with the matching spans",
       load: async () => (await import("./contamination.ts")).contamination,
     },
+    mix: {
+      summary: "mix training tokens by weights, shares, temperature and epoch caps; --plan shows it first",
+      load: async () => (await import("./mix.ts")).mix,
+    },
     report: {
       summary: "what is in a corpus: terminal, HTML, JSON, attribution file",
       load: async () => (await import("./report.ts")).report,

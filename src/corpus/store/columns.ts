@@ -168,6 +168,8 @@ export const streamedDocument = z.object({
   path: z.string(),
   kind,
   bytes: z.number(),
+  /** The value of `groupBy`, where it was asked for. */
+  group: z.string().optional(),
 });
 
 export type StreamedDocument = z.infer<typeof streamedDocument>;

@@ -13,6 +13,13 @@ import { sqlString } from "./write.ts";
 /** A parameter of a query. */
 export type QueryParameter = string | number | boolean | bigint | null;
 
+/** Which documents, and an SQL expression over their columns whose value comes with each as `group`. */
+export interface DocumentChoice {
+  readonly split?: Split;
+  readonly kept?: boolean;
+  readonly groupBy?: string;
+}
+
 /** An open document store. Close it when done; streams that are under way end with an error then. */
 export interface DocumentStore {
   /** What the store is: counts, settings, key. */
@@ -21,7 +28,7 @@ export interface DocumentStore {
    * Documents in the store's order (source, then path), read as a stream. Without a choice all rows come, rejected
    * ones too; `{ kept: true, split: "train" }` is the training set.
    */
-  documents(choice?: { readonly split?: Split; readonly kept?: boolean }): AsyncIterable<StreamedDocument>;
+  documents(choice?: DocumentChoice): AsyncIterable<StreamedDocument>;
   /** The one row whose id starts with `idPrefix`; throws TilthError for none and for several. */
   row(idPrefix: string): Promise<DocumentRow>;
   /** All rows of a near-duplicate cluster, the kept one first. */
@@ -130,7 +137,7 @@ function storeOf(
 async function* streamDocuments(
   instance: DuckDBInstance,
   file: string,
-  choice: { readonly split?: Split; readonly kept?: boolean },
+  choice: DocumentChoice,
 ): AsyncGenerator<StreamedDocument> {
   // A connection of its own: a connection has one streaming result at a time.
   const connection = await instance.connect();
@@ -144,7 +151,7 @@ async function* streamDocuments(
     }
     const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
     const result = await connection.stream(
-      `SELECT id, text, source, path, kind, bytes FROM documents${where}`,
+      `SELECT id, text, source, path, kind, bytes${choice.groupBy === undefined ? "" : `, (${choice.groupBy}) AS "group"`} FROM documents${where}`,
       parameters,
     );
     for await (const chunk of result.yieldRowObjectJs()) {

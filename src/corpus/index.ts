@@ -17,6 +17,7 @@ export {
   loadEvaluationSets,
   type SetContamination,
 } from "./decontamination/index.ts";
+export { type CorpusDiff, compareCorpora, renderDiff } from "./diff/index.ts";
 export type {
   DocumentKind,
   DocumentRow,

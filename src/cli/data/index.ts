@@ -20,6 +20,10 @@ export const data: CommandGroup = {
       summary: "mix training tokens by weights, shares, temperature and epoch caps; --plan shows it first",
       load: async () => (await import("./mix.ts")).mix,
     },
+    diff: {
+      summary: "what differs between two builds: documents, verdicts, shares, measures, settings",
+      load: async () => (await import("./diff.ts")).diff,
+    },
     report: {
       summary: "what is in a corpus: terminal, HTML, JSON, attribution file",
       load: async () => (await import("./report.ts")).report,

@@ -1,18 +1,25 @@
 /** The document store that a subcommand asks: its option, and opening it. */
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { type CorpusBuild, type DocumentStore, openDocumentStore } from "../../corpus/index.ts";
 import type { CommandInput, OptionDefinition } from "../command.ts";
 import { formatBytes } from "../terminal.ts";
 
 /** Options of every subcommand that reads a store. */
 export const storeOptions = {
-  corpus: { describe: "folder of the document store", placeholder: "folder", initial: "corpus" },
+  corpus: { describe: "folder of the document store, or of a run", placeholder: "folder", initial: "corpus" },
   json: { describe: "print JSON" },
 } as const satisfies Readonly<Record<string, OptionDefinition>>;
 
+/** The store's folder: the one given, or the corpus of the run whose folder it is. */
+export function storeFolder(folder: string): string {
+  const [given, ofRun] = [resolve(folder), resolve(folder, "corpus")];
+  return !existsSync(join(given, "corpus.json")) && existsSync(join(ofRun, "corpus.json")) ? ofRun : given;
+}
+
 /** Opens the store of `--corpus`, prints what `work` returns, and closes it. */
 export async function withStore(input: CommandInput, work: (store: DocumentStore) => Promise<string>): Promise<void> {
-  const store = await openDocumentStore(resolve(input.text("corpus")!));
+  const store = await openDocumentStore(storeFolder(input.text("corpus")!));
   try {
     process.stdout.write(await work(store));
   } finally {

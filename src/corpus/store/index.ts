@@ -8,5 +8,5 @@ export {
   manifestName,
   readManifest,
 } from "./manifest.ts";
-export { type DocumentStore, openDocumentStore, type QueryParameter } from "./read.ts";
+export { type DocumentStore, fileView, openDocumentStore, type QueryParameter } from "./read.ts";
 export { rowGroupRows, sqlString, writeDocuments } from "./write.ts";

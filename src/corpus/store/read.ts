@@ -63,7 +63,7 @@ export async function openDocumentStore(folder: string, options: { verify?: bool
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   try {
-    await connection.run(`CREATE VIEW documents AS SELECT * FROM read_parquet(${sqlString(escapeGlob(file))})`);
+    await connection.run(fileView("documents", file));
     await lock(connection, file);
   } catch (error) {
     connection.closeSync();
@@ -165,6 +165,11 @@ async function* streamDocuments(
   } finally {
     connection.closeSync();
   }
+}
+
+/** The statement that makes a view of a file of rows. */
+export function fileView(name: string, file: string): string {
+  return `CREATE VIEW ${name} AS SELECT * FROM read_parquet(${sqlString(escapeGlob(file))})`;
 }
 
 /** DuckDB reads `*`, `?` and `[` in a file name as patterns; in brackets they stand for themselves. */

@@ -26,26 +26,8 @@ let diff: CorpusDiff;
 beforeAll(async () => {
   const texts = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`${i}.md`, prose(12, i)]));
   const before = await built("before", { ...texts, "gone.md": prose(12, 100), "copy.md": texts["1.md"] }, {});
-  const after = await built(
-    "after",
-    {
-      ...texts,
-      "2.md": prose(12, 200),
-      "new.md": prose(40, 300),
-      "3.md": "buy now ".repeat(200),
-      "code.ts": "export const a = 1;\n".repeat(3),
-    },
-    {
-      split: { seed: 2 },
-      filters: { kinds: { prose: { filters: { "gopher-quality": { words: { minimum: 40 } } } } } },
-    },
-  ).catch(() =>
-    built(
-      "after-plain",
-      { ...texts, "2.md": prose(12, 200), "new.md": prose(40, 300), "3.md": "buy now ".repeat(200) },
-      { split: { seed: 2 } },
-    ),
-  );
+  const changed = { "2.md": prose(12, 200), "new.md": prose(40, 300), "3.md": "buy now ".repeat(200) };
+  const after = await built("after", { ...texts, ...changed }, { split: { seed: 2 } });
   same = await compareCorpora(before, before);
   diff = await compareCorpora(before, after);
   before.store.close();
@@ -63,19 +45,14 @@ describe("the difference of two builds", () => {
   });
 
   it("names documents that came, went, were edited, or changed their verdict, with the reasons", () => {
-    expect(diff.documents).toMatchObject({ removed: 2, edited: 2, changedVerdict: 1 });
+    expect(diff.documents).toMatchObject({ added: 1, removed: 2, edited: 2, changedVerdict: 1 });
     const find = (before: string | null, after: RegExp | null) =>
       diff.transitions.find(
         (one) => one.before === before && (after === null ? one.after === null : after.test(one.after ?? "")),
       );
     expect(find("kept", null)).toMatchObject({ documents: 1, examples: [{ path: "gone.md" }] });
-    expect(
-      find("exact-duplicate: exact-duplicate", null) ??
-        diff.transitions.find((one) => one.after === null && one.before !== "kept"),
-    ).toMatchObject({
-      documents: 1,
-      examples: [{ path: "copy.md" }],
-    });
+    const copy = diff.transitions.find((one) => one.after === null && one.before?.startsWith("exact-duplicate"));
+    expect(copy).toMatchObject({ documents: 1, examples: [{ path: "copy.md" }] });
     expect(find(null, /^kept$/)!.examples.map(({ path }) => path)).toContain("new.md");
     expect(find("kept", /^filter: /)).toMatchObject({ documents: 1, examples: [{ path: "3.md" }] });
     const total = diff.documents.added + diff.documents.removed + diff.documents.changedVerdict;

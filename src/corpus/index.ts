@@ -10,6 +10,7 @@ export {
   trainClassifier,
   writeClassifier,
 } from "./classifier/index.ts";
+export { coverageOf, renderCoverage, type TaskCoverage } from "./coverage/index.ts";
 export {
   contaminationOf,
   type EvaluationSet,

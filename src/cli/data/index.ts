@@ -24,6 +24,10 @@ export const data: CommandGroup = {
       summary: "what differs between two builds: documents, verdicts, shares, measures, settings",
       load: async () => (await import("./diff.ts")).diff,
     },
+    coverage: {
+      summary: "how much of the words, n-grams and topics of evaluation sets the corpus covers",
+      load: async () => (await import("./coverage.ts")).coverage,
+    },
     report: {
       summary: "what is in a corpus: terminal, HTML, JSON, attribution file",
       load: async () => (await import("./report.ts")).report,

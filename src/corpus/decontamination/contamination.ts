@@ -1,6 +1,6 @@
 /** Which items of the evaluation sets a corpus holds, item by item, with the spans that match. */
 import type { DocumentStore } from "../store/index.ts";
-import { type GramMatches, textKernels } from "../text/index.ts";
+import { buildTextLibrary, type GramMatches, textKernels, useTextKernels } from "../text/index.ts";
 import type { LoadedEvaluationSet } from "./evaluation-sets.ts";
 import { GramIndex } from "./gram-index.ts";
 
@@ -42,6 +42,7 @@ export async function contaminationOf(
   sets: readonly LoadedEvaluationSet[],
   onDocument?: (done: number) => void,
 ): Promise<SetContamination[]> {
+  useTextKernels(await buildTextLibrary());
   const searches = sets.map((set) => {
     const ngramWords = gramWordsOf(set);
     const index = new GramIndex([set.items.flat()], ngramWords);

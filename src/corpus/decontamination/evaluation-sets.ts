@@ -19,6 +19,11 @@ const shape = {
     .regex(/\.(jsonl|ndjson|parquet)$/i, { error: "an evaluation set is a .jsonl or .parquet file" })
     .describe("a JSONL or Parquet file, an item a line or row; relative to the configuration's folder"),
   fields: z.array(z.string().min(1)).min(1).describe("the fields with the item's texts: strings, or lists of strings"),
+  topic: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("the field with the item's topic; coverage finds topics itself if left out"),
   licence: z.string().min(1).default("NOASSERTION").describe("SPDX expression of the set itself"),
 };
 
@@ -34,6 +39,8 @@ export type EvaluationItem = readonly string[];
 /** A set with its items and the SHA-256 of its file. */
 export interface LoadedEvaluationSet extends EvaluationSet {
   readonly items: readonly EvaluationItem[];
+  /** Each item's topic as the set has it, where `topic` names its field. */
+  readonly topics?: readonly (string | null)[];
   readonly sha256: string;
 }
 
@@ -56,16 +63,21 @@ export async function loadEvaluationSets(
       });
     }
     const records = file.toLowerCase().endsWith(".parquet") ? await parquetRecords(file) : await jsonRecords(file);
-    for (const field of set.fields) {
+    for (const field of [...set.fields, ...(set.topic === undefined ? [] : [set.topic])]) {
       if (records.length === 0 || records.some((record) => record[field] !== undefined)) continue;
       throw new TilthError(`the evaluation set "${set.name}" has no field "${field}" in any item`, {
         remedy: `Its fields are ${Object.keys(records[0]).join(", ")}.`,
       });
     }
     const items = records.map((record) => set.fields.flatMap((field) => textsOf(record[field])));
-    loaded.push({ ...set, items, sha256: await hashFile(file) });
+    const topics = set.topic === undefined ? undefined : records.map((record) => labelOf(record[set.topic!]));
+    loaded.push({ ...set, items, ...(topics && { topics }), sha256: await hashFile(file) });
   }
   return loaded;
+}
+
+function labelOf(value: unknown): string | null {
+  return value === null || value === undefined || typeof value === "object" ? null : String(value);
 }
 
 /** The strings in a value, however deep. */

@@ -7,4 +7,5 @@ export {
   type LoadedEvaluationSet,
   loadEvaluationSets,
 } from "./evaluation-sets.ts";
+export { GramIndex } from "./gram-index.ts";
 export { type DecontaminationSettings, decontaminate, decontaminationSettings } from "./removal.ts";

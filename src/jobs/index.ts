@@ -12,6 +12,7 @@ export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts"
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
+export { reportContext } from "./report-context.ts";
 export {
   buildRunCorpus,
   type LicenceShare,

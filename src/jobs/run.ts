@@ -13,6 +13,7 @@ import {
 } from "../corpus/index.ts";
 import { type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { modelCard } from "../lineage/index.ts";
+import { reportContext } from "./report-context.ts";
 import { openTelemetry, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
 import { overriddenForResume } from "./resume-overrides.ts";
 import {
@@ -107,7 +108,11 @@ export async function prepareRun(
   writeRunDescription(runFolder, { configuration, device, model, training, objective, corpusKey: corpus.key });
   const store = await openDocumentStore(places.corpus);
   try {
-    const report = await writeCorpusReport(store, places.report);
+    const report = await writeCorpusReport(
+      store,
+      places.report,
+      await reportContext(store, places.shards, configuration.corpus.evaluationSets),
+    );
     const card = modelCard({
       parameters: architecture.dimensions(sizes).parameters,
       family: architecture.family,

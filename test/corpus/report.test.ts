@@ -89,7 +89,7 @@ describe("a corpus report", () => {
       rejectedByReason: [{ name: '<script>alert("x")</script>', documents: 1, bytes: 1 }],
       topSources: [{ ...report.topSources[0], name: "a|b\u001b[31m<img src=x>" }],
     };
-    const html = renderReportHtml(hostile);
+    const html = await renderReportHtml(hostile);
     expect(html).not.toContain("<script");
     expect(html).not.toContain("<img");
     expect(html).toContain("&lt;script&gt;");

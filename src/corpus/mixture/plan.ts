@@ -1,5 +1,6 @@
 /** The plan of a mixture: how many tokens of each group, which caps bind, and how often each document is seen. */
 import { createHash } from "node:crypto";
+import { z } from "zod";
 import { UsageError } from "../../foundation/errors.ts";
 import type { MixtureSettings } from "./settings.ts";
 
@@ -11,36 +12,42 @@ export interface MixtureDocument {
   readonly tokens: number;
 }
 
-/** One group of a plan. */
-export interface PlannedGroup {
-  readonly name: string;
-  readonly documents: number;
-  /** Tokens that there are, each document once. */
-  readonly availableTokens: number;
-  /** The share that settings and sizes ask for, before caps. */
-  readonly wantedShare: number;
-  readonly maximumEpochs: number;
-  /** Whether `maximumEpochs` keeps the group below its share. */
-  readonly capped: boolean;
-  /** Tokens that the shards hold of it: whole documents, so up to one document below the target. */
-  readonly tokens: number;
-  readonly share: number;
-  readonly epochs: number;
-  /** Copies of documents in the shards. */
-  readonly copies: number;
-}
+const count = z.int().min(0);
 
-/** What a mixture comes to. */
-export interface MixturePlan {
-  readonly groups: readonly PlannedGroup[];
-  readonly documents: number;
-  readonly availableTokens: number;
+const plannedGroup = z.strictObject({
+  name: z.string(),
+  documents: count,
+  /** Tokens that there are, each document once. */
+  availableTokens: count,
+  /** The share that settings and sizes ask for, before caps. */
+  wantedShare: z.number(),
+  maximumEpochs: z.number(),
+  /** Whether `maximumEpochs` keeps the group below its share. */
+  capped: z.boolean(),
+  /** Tokens that the shards hold of it: whole documents, so up to one document below the target. */
+  tokens: count,
+  share: z.number(),
+  epochs: z.number(),
+  /** Copies of documents in the shards. */
+  copies: count,
+});
+
+/** One group of a plan. */
+export type PlannedGroup = z.infer<typeof plannedGroup>;
+
+/** What a mixture comes to; `mixture.json` beside mixed shards. */
+export const mixturePlan = z.strictObject({
+  groups: z.array(plannedGroup),
+  documents: count,
+  availableTokens: count,
   /** Tokens that were asked for. */
-  readonly wantedTokens: number;
+  wantedTokens: count,
   /** Tokens of the shards. */
-  readonly tokens: number;
-  readonly copies: number;
-}
+  tokens: count,
+  copies: count,
+});
+
+export type MixturePlan = z.infer<typeof mixturePlan>;
 
 /** A plan with what realises it. */
 export interface Mixture extends MixturePlan {

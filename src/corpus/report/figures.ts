@@ -1,8 +1,22 @@
 /** The figures of a corpus: each one is a query over its store, so that none can differ from the data. */
 import { z } from "zod";
+import type { TaskCoverage } from "../coverage/index.ts";
 import { documentKinds } from "../document.ts";
+import type { MixturePlan } from "../mixture/index.ts";
 import type { DocumentStore } from "../store/index.ts";
 import { licenceDecisions } from "./names.ts";
+import {
+  type ClusterSizes,
+  clusterSizesOf,
+  type FunnelStage,
+  funnelOf,
+  histogramsOf,
+  type LengthClass,
+  lengthsOf,
+  type MeasureHistogram,
+  type TrainedGroup,
+  trainedGroupsOf,
+} from "./shapes.ts";
 import { storedSettings, thresholdFor } from "./thresholds.ts";
 
 /** Documents and their bytes: UTF-8 lengths of the normal form, 0 for what could not be read. */
@@ -40,18 +54,23 @@ export interface MeasureQuantiles {
 
 export const quantileShares = [0.05, 0.25, 0.5, 0.75, 0.95] as const;
 
-/** What the report owes its reader to say: nothing was looked for here. */
-export const notMeasured = ["evaluation coverage"] as const;
-
 const personalData = z.object({ kind: z.string(), spans: z.number(), documents: z.number() });
 
 /** Replaced spans of one kind, e.g. e-mail. */
 export type PersonalData = z.infer<typeof personalData>;
 
+/** What a report tells beside the store: it is measured against files that the store does not have. */
+export interface ReportContext {
+  /** Evaluation tasks held against the training documents. */
+  readonly coverage?: readonly TaskCoverage[];
+  /** The plan of the shards' mixture. */
+  readonly mixture?: MixturePlan;
+}
+
 /** The data report. */
 export interface CorpusReport {
   readonly format: "tilth-corpus-report";
-  readonly version: 1;
+  readonly version: 2;
   /** The key of the corpus that this describes. */
   readonly key: string;
   readonly tilth: string;
@@ -89,6 +108,17 @@ export interface CorpusReport {
   readonly personalData: readonly PersonalData[];
   /** Kept documents with a word of the profanity list, and how many such words. */
   readonly toxicity: { readonly documents: number; readonly words: number };
+  /** What trains: the largest groups of source and kind, and the plan of the shards where they are mixed. */
+  readonly mixture: { readonly groups: readonly TrainedGroup[]; readonly plan: MixturePlan | null };
+  /** What each stage rejected and left, in the order of the stages. */
+  readonly funnel: readonly FunnelStage[];
+  readonly clusterSizes: readonly ClusterSizes[];
+  readonly lengths: readonly LengthClass[];
+  /** Spreads of the measures that judged. */
+  readonly histograms: readonly MeasureHistogram[];
+  /** Evaluation tasks, where some are registered. */
+  readonly coverage: readonly TaskCoverage[];
+  /** What the report owes its reader to say: nothing was looked for here. */
   readonly notMeasured: readonly string[];
 }
 
@@ -102,7 +132,7 @@ const sums = "count(*) AS documents, coalesce(sum(bytes), 0) AS bytes";
 const keptSums = "count(*) FILTER (kept) AS keptDocuments, coalesce(sum(bytes) FILTER (kept), 0) AS keptBytes";
 
 /** Computes the report of a store. */
-export async function corpusReport(store: DocumentStore): Promise<CorpusReport> {
+export async function corpusReport(store: DocumentStore, context: ReportContext = {}): Promise<CorpusReport> {
   const amountOf = async (condition: string): Promise<Amount> =>
     amount.parse((await store.query(`SELECT ${sums} FROM documents WHERE ${condition}`))[0]);
   const groupsBy = async (expression: string, limit?: number): Promise<Group[]> => {
@@ -110,11 +140,14 @@ export async function corpusReport(store: DocumentStore): Promise<CorpusReport> 
     const sql = `SELECT ${expression} AS name, ${sums}, ${keptSums} FROM documents GROUP BY name ORDER BY bytes DESC, documents DESC, name${limited}`;
     return z.array(group).parse(await store.query(sql));
   };
+  const { coverage = [], mixture: plan = null } = context;
+  const quality = await qualityOf(store);
+  const judging = quality.measures.filter(({ threshold }) => threshold !== null);
   const byDecision = await groupsBy("licence_decision");
   const byKind = await groupsBy("kind");
   return {
     format: "tilth-corpus-report",
-    version: 1,
+    version: 2,
     key: store.manifest.key,
     tilth: store.manifest.tilth,
     total: await amountOf("true"),
@@ -135,7 +168,7 @@ export async function corpusReport(store: DocumentStore): Promise<CorpusReport> 
       documentsInClusters: await numberOf(store, "SELECT count(*) AS number FROM documents WHERE cluster_size > 1"),
       largest: await largestClusters(store),
     },
-    quality: await qualityOf(store),
+    quality,
     splits: await reasonsBy(store, "split", "kept"),
     personalData: z.array(personalData).parse(
       await store.query(`
@@ -150,7 +183,17 @@ export async function corpusReport(store: DocumentStore): Promise<CorpusReport> 
           FROM (SELECT coalesce(measures['toxicity.profaneWords'], 0) AS words FROM documents WHERE kept)`)
       )[0],
     ),
-    notMeasured,
+    mixture: { groups: await trainedGroupsOf(store, topCount), plan },
+    funnel: await funnelOf(store),
+    clusterSizes: await clusterSizesOf(store),
+    lengths: await lengthsOf(store),
+    histograms: await histogramsOf(
+      store,
+      await sampleOfKept(store),
+      new Set(judging.map(({ kind, measure }) => `${kind} ${measure}`)),
+    ),
+    coverage,
+    notMeasured: coverage.length === 0 ? ["evaluation coverage"] : [],
   };
 }
 
@@ -182,11 +225,16 @@ async function largestClusters(store: DocumentStore): Promise<Cluster[]> {
 
 const quantileRow = z.object({ kind: z.string(), measure: z.string(), quantiles: z.array(z.number()) });
 
-async function qualityOf(store: DocumentStore): Promise<CorpusReport["quality"]> {
+/** The kept documents, or an even sample of very many, as a condition. */
+async function sampleOfKept(store: DocumentStore): Promise<string> {
   const kept = await numberOf(store, "SELECT count(*) AS number FROM documents WHERE kept");
   const stride = Math.max(1, Math.ceil(kept / quantileDocuments));
   // Ids are hashes: every stride-th of them is a sample that does not depend on threads or order.
-  const chosen = `kept AND ('0x' || substr(id, 1, 8))::UBIGINT % ${stride} = 0`;
+  return `kept AND ('0x' || substr(id, 1, 8))::UBIGINT % ${stride} = 0`;
+}
+
+async function qualityOf(store: DocumentStore): Promise<CorpusReport["quality"]> {
+  const chosen = await sampleOfKept(store);
   const rows = await store.query(`
     WITH entries AS (
       SELECT kind, unnest(map_entries(measures)) AS entry FROM documents WHERE ${chosen}

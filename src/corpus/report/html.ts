@@ -1,10 +1,13 @@
 /** The data report as one HTML file without outside assets. */
+import { coveringDocuments } from "../coverage/index.ts";
 import type { Amount, CorpusReport, Group, MeasureQuantiles, Reason } from "./figures.ts";
 import { formatBytes, formatCount, formatShare, formatValue, safetyLines } from "./format.ts";
+import { drawReport } from "./plots.ts";
 import { style } from "./style.ts";
 
-/** The page. It loads nothing and runs no script. */
-export function renderReportHtml(report: CorpusReport): string {
+/** The page. It loads nothing and runs no script; its plots have their figures as text and as tables too. */
+export async function renderReportHtml(report: CorpusReport): Promise<string> {
+  const plots = await drawReport(report);
   const { total, kept, rejected, deduplication, quality } = report;
   return `<!doctype html>
 <html lang="en">
@@ -25,15 +28,21 @@ ${figure("Kept", formatCount(kept.documents), amountNote(kept, total))}
 ${figure("Rejected", formatCount(rejected.documents), amountNote(rejected, total))}
 ${report.splits.map((split) => figure(split.name, formatCount(split.documents), amountNote(split, kept))).join("\n")}
 </dl>
+${plotSection("What trains", plots.mixture)}
+${plotSection("From what was read to what was kept", plots.funnel)}
 ${reasonTable("Rejected, by the first reason", report.rejectedByReason, total)}
 ${groupTable("By kind", report.byKind)}
 ${groupTable("By licence decision", report.byLicenceDecision)}
+${plots.licences}
 ${groupTable("By licence", report.byLicence)}
+${plots.languages}
 ${groupTable("By language", report.byLanguage)}
+${plotSection("Length", plots.lengths)}
 ${groupTable(`Largest of ${formatCount(report.sources)} sources`, report.topSources)}
 <section>
 <h2>Duplicates</h2>
 <p>${formatCount(deduplication.exact.documents)} exact duplicates (${formatBytes(deduplication.exact.bytes)}) and ${formatCount(deduplication.near.documents)} near-duplicates (${formatBytes(deduplication.near.bytes)}) were removed. ${formatCount(deduplication.clusters)} clusters have ${formatCount(deduplication.documentsInClusters)} documents.</p>
+${plots.clusters}
 ${rows(
   ["Largest clusters, by their kept member", "Members", "Bytes"],
   deduplication.largest.map((one) => [
@@ -47,9 +56,10 @@ ${rows(
 <h2>Quality</h2>
 <p>Quantiles over ${formatCount(quality.documents)} kept documents.</p>
 ${kindsOf(quality.measures)
-  .map((kind) => qualityTable(kind, quality.measures, quality.shares))
+  .map((kind) => qualityTable(kind, quality.measures, quality.shares, plots.measures))
   .join("\n")}
 </section>
+${coverageSection(report.coverage, plots.coverage)}
 <section>
 <h2>Files passed over</h2>
 ${rows(
@@ -62,13 +72,49 @@ ${rows(
 ${safetyLines(report)
   .map((line) => `<p>${escapeHtml(line)}</p>`)
   .join("\n")}
-<h2>Not measured</h2>
-<p>${report.notMeasured.map(escapeHtml).join(", ")}.</p>
+${report.notMeasured.length === 0 ? "" : `<h2>Not measured</h2>\n<p>${report.notMeasured.map(escapeHtml).join(", ")}.</p>`}
 </section>
 </main>
 </body>
 </html>
 `;
+}
+
+function plotSection(title: string, plot: string): string {
+  return plot === "" ? "" : `<section>\n<h2>${escapeHtml(title)}</h2>\n${plot}\n</section>`;
+}
+
+/** Coverage of the registered tasks: the plot, then words, n-grams and topics in figures. */
+function coverageSection(tasks: CorpusReport["coverage"], plot: string): string {
+  if (tasks.length === 0) return "";
+  const lengths = [1, 2, 3, 5, 8, 13];
+  const body = tasks.map(({ name, items, grams, topics, itemsInCoveredTopics }) => [
+    escapeHtml(name),
+    formatCount(items),
+    ...lengths.map((n) => {
+      const { covered, distinct } = grams[n - 1];
+      return formatShare(covered, distinct);
+    }),
+    `${topics.filter(({ covered }) => covered).length} of ${topics.length}`,
+    itemsInCoveredTopics === null ? "" : formatShare(itemsInCoveredTopics.value, 1),
+  ]);
+  const head = ["Task", "Items", ...lengths.map((n) => (n === 1 ? "Words" : `${n}-grams`)), "Topics", "Items in them"];
+  const topicRows = tasks.flatMap(({ name, topics }) =>
+    topics.map(({ label, words, items, documents }) => [
+      escapeHtml(`${name}: ${label ?? words.slice(0, 6).join(" ")}`),
+      formatCount(items),
+      formatCount(documents),
+    ]),
+  );
+  return `<section>
+<h2>Evaluation coverage</h2>
+<p>Of the words, n-grams and topics of each registered task, the share that the training documents hold; a topic is held by ${coveringDocuments} documents or more about it.</p>
+${plot}
+${rows(head, body)}
+<details><summary>Topics</summary>
+${rows(["Topic", "Items", "Training documents"], topicRows)}
+</details>
+</section>`;
 }
 
 function figure(name: string, value: string, note: string): string {
@@ -107,13 +153,19 @@ function kindsOf(measures: readonly MeasureQuantiles[]): string[] {
 }
 
 /** Measures that judged are open to view; the others wait behind a fold. */
-function qualityTable(kind: string, measures: readonly MeasureQuantiles[], shares: readonly number[]): string {
-  const head = ["Measure", ...shares.map((share) => `${100 * share}%`), "Asked for"];
+function qualityTable(
+  kind: string,
+  measures: readonly MeasureQuantiles[],
+  shares: readonly number[],
+  plots: ReadonlyMap<string, string>,
+): string {
+  const head = ["Measure", "Spread", ...shares.map((share) => `${100 * share}%`), "Asked for"];
   const bodyOf = (judging: boolean) =>
     measures
       .filter((one) => one.kind === kind && (one.threshold !== null) === judging)
       .map(({ measure, quantiles, threshold }) => [
         escapeHtml(measure),
+        plots.get(`${kind} ${measure}`) ?? "",
         ...quantiles.map(formatValue),
         threshold === null ? "" : escapeHtml(threshold),
       ]);

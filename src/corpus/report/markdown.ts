@@ -22,7 +22,11 @@ export function renderReportMarkdown(report: CorpusReport): string {
     ...table("Language", report.byLanguage, kept.bytes),
     "",
     ...safetyLines(report).flatMap((line) => [line, ""]),
-    `Not measured: ${report.notMeasured.join(", ")}.`,
+    ...report.coverage.map(
+      ({ name, grams: [words, , three] }) =>
+        `Evaluation coverage, ${cell(name)}: ${formatShare(words.covered, words.distinct)} of its words and ${formatShare(three.covered, three.distinct)} of its 3-grams stand in training documents.\n`,
+    ),
+    ...(report.notMeasured.length === 0 ? [] : [`Not measured: ${report.notMeasured.join(", ")}.`]),
   ].join("\n")}\n`;
 }
 

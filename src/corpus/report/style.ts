@@ -1,8 +1,10 @@
 /** The style sheet of the HTML report. */
 export const style = `
-:root { color-scheme: light dark; --ink: #1d2320; --soft: #5c6660; --line: #d9dfdb; --paper: #fbfcfb; --green: #2f7d4f; --track: #e6ebe7; }
+:root { color-scheme: light dark; --ink: #1d2320; --soft: #5c6660; --line: #d9dfdb; --paper: #fbfcfb; --green: #2f7d4f; --track: #e6ebe7;
+  --series-1: #2f7d4f; --series-2: #3b6fb6; --series-3: #b4662a; --series-4: #8a4f9e; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e9e6; --soft: #98a39c; --line: #323a35; --paper: #151917; --green: #5fb885; --track: #2a322d; }
+  :root { --ink: #e4e9e6; --soft: #98a39c; --line: #323a35; --paper: #151917; --green: #5fb885; --track: #2a322d;
+    --series-1: #5fb885; --series-2: #7aa7e8; --series-3: #e29a5c; --series-4: #c18bd6; }
 }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 64rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
@@ -22,5 +24,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; white-space:
 th { font-weight: 600; color: var(--soft); }
 .bar { display: inline-block; width: 6rem; height: .6rem; background: var(--track); border-radius: .3rem; overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--green); }
+svg { max-width: 100%; height: auto; display: block; }
+td svg { width: 180px; height: 56px; }
 details { margin: .5rem 0; }
 `;

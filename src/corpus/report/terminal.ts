@@ -33,9 +33,16 @@ export function renderReport(report: CorpusReport): string {
     "",
     skippedLine(report.skippedFiles),
     ...safetyLines(report),
-    `Not measured: ${report.notMeasured.join(", ")}.`,
+    ...report.coverage.map(coverageLine),
+    ...(report.notMeasured.length === 0 ? [] : [`Not measured: ${report.notMeasured.join(", ")}.`]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function coverageLine({ name, items, grams, topics }: CorpusReport["coverage"][number]): string {
+  const [words, , three] = grams;
+  const held = topics.filter(({ covered }) => covered).length;
+  return `Coverage of ${shorten(printable(name), 24)} (${formatCount(items)} items): words ${formatShare(words.covered, words.distinct)}, 3-grams ${formatShare(three.covered, three.distinct)}, topics ${held} of ${topics.length}.`;
 }
 
 function section<Row>(title: string, rows: readonly Row[], line: (row: Row) => string): string[] {

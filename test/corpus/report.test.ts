@@ -6,9 +6,12 @@ import {
   buildCorpus,
   type CorpusBuild,
   corpusReport,
+  coverageOf,
   type DocumentStore,
   documentStory,
+  loadEvaluationSets,
   openDocumentStore,
+  parseEvaluationSets,
   renderAttribution,
   renderReport,
   renderReportHtml,
@@ -80,6 +83,57 @@ describe("a corpus report", () => {
     expect(words?.threshold).toMatch(/\d/);
     expect(words?.quantiles).toHaveLength(report.quality.shares.length);
     expect(report.notMeasured).toEqual(["evaluation coverage"]);
+  });
+
+  it("has a funnel, cluster sizes, lengths and spreads that add up to the same documents", async () => {
+    const report = await corpusReport(store);
+    const sum = (values: readonly number[]) => values.reduce((total, one) => total + one, 0);
+    expect(sum(report.funnel.map(({ documents }) => documents))).toBe(report.rejected.documents);
+    expect(report.funnel.at(-1)).toMatchObject({ documentsLeft: report.kept.documents, bytesLeft: report.kept.bytes });
+    const order = report.funnel.map(({ stage }) => stage);
+    expect(order.indexOf("licence")).toBeLessThan(order.indexOf("exact-duplicate"));
+    expect(sum(report.clusterSizes.map(({ documents }) => documents))).toBe(report.deduplication.documentsInClusters);
+    expect(report.clusterSizes).toEqual([{ from: 2, to: 3, clusters: 1, documents: 3 }]);
+    expect(sum(report.lengths.map(({ kept }) => kept))).toBe(report.kept.documents);
+    const [{ number }] = await store.query("SELECT count(*) AS number FROM documents WHERE NOT kept AND bytes > 0");
+    expect(sum(report.lengths.map(({ rejected }) => rejected))).toBe(number);
+    const words = report.histograms.find(({ measure }) => measure === "gopher-quality.words");
+    expect(sum(words!.counts)).toBe(report.kept.documents);
+    const trained = report.splits.find(({ name }) => name === "train")!;
+    expect(sum(report.mixture.groups.map(({ bytes }) => bytes))).toBe(trained.bytes);
+  });
+
+  it("draws its figures as plots that say in words what they show", async () => {
+    const tasks = join(folder, "tasks.jsonl");
+    writeFileSync(
+      tasks,
+      ["seed & soil <b>", "an op and its kernel", "the license"]
+        .map((text) => `${JSON.stringify({ text })}\n`)
+        .join(""),
+    );
+    const set = { name: "quiz", path: tasks, fields: ["text"] };
+    const coverage = await coverageOf(store, await loadEvaluationSets(parseEvaluationSets([set]), folder));
+    const group = { documents: 1, availableTokens: 9, wantedShare: 1, maximumEpochs: 4, capped: true, copies: 4 };
+    const plan = { documents: 1, availableTokens: 9, wantedTokens: 40, tokens: 36, copies: 4 };
+    const groups = [{ ...group, name: "prose <i>", tokens: 36, share: 1, epochs: 4 }];
+    const report = await corpusReport(store, { coverage, mixture: { ...plan, groups } });
+    expect(report.notMeasured).toEqual([]);
+    const html = await renderReportHtml(report);
+    const plots = html.match(/<svg[\s\S]*?<\/svg>/g)!;
+    for (const title of ["Mixture of the training tokens", "Funnel", "Licences", "Languages", "Documents by length"]) {
+      expect(plots.filter((plot) => plot.includes(`>${title}`))).toHaveLength(1);
+    }
+    for (const title of ["Documents in clusters", "Evaluation coverage", "prose gopher-quality.words"]) {
+      expect(plots.filter((plot) => plot.includes(`>${title}`))).toHaveLength(1);
+    }
+    for (const plot of plots)
+      expect(plot).toMatch(/role="img"[^>]*|<title id="plot-\d+-title">[^<]+<\/title><desc id="plot-\d+-desc">[^<]+/);
+    expect(new Set(html.match(/id="plot-\d+-title"/g)).size).toBe(plots.length);
+    expect(html).toContain("36 tokens, 4.00 epochs, capped");
+    expect(html).not.toMatch(/<i>|<b>|<script|https?:\/\/(?!www\.w3\.org)[^"<]*"/);
+    expect(html).not.toContain("Not measured");
+    expect(renderReport(report)).toContain("Coverage of quiz (3 items): words");
+    expect(renderReportMarkdown(report)).toContain("Evaluation coverage, quiz");
   });
 
   it("is told on a terminal, as Markdown and as HTML that no document can break", async () => {

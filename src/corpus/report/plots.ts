@@ -187,7 +187,7 @@ function coveragePlot({ plot, draw }: { plot: Plots["plot"]; draw: Draw }, tasks
         : [{ n, share: ofItem.value, low: ofItem.interval[0], high: ofItem.interval[1], task: at, name: label(name) }],
     ),
   );
-  const last = tasks.flatMap((_, at) => data.filter(({ task }) => task === at).slice(-1));
+  const names = tasks.map(({ name }, task) => ({ task, name: label(name), n: longestGram, place: 1 - 0.09 * task }));
   const description = tasks
     .map(
       ({ name, grams }) =>
@@ -205,7 +205,7 @@ function coveragePlot({ plot, draw }: { plot: Plots["plot"]; draw: Draw }, tasks
         plot.areaY(data, { x: "n", y1: "low", y2: "high", z: "task", fill: stroke, fillOpacity: 0.2 }),
         plot.lineY(data, { x: "n", y: "share", z: "task", stroke }),
         plot.dot(data, { x: "n", y: "share", fill: stroke, r: 2 }),
-        plot.text(last, { x: "n", y: "share", text: "name", textAnchor: "start", dx: 6, fill: stroke }),
+        plot.text(names, { x: "n", y: "place", text: "name", textAnchor: "start", dx: 12, fill: stroke }),
       ],
     },
   );

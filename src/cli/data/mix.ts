@@ -36,6 +36,7 @@ export const mix: Command = {
       placeholder: "file",
     },
     out: { describe: "without a configuration: where the shards go", placeholder: "folder" },
+    replace: { describe: "also where the run has checkpoints, which then cannot be resumed on these shards" },
     json: { describe: "print the plan as JSON" },
   },
   examples: [
@@ -64,7 +65,7 @@ async function fromConfiguration(
 ): Promise<TokenizeInput> {
   const [file = findConfiguration(process.cwd())] = input.positionals;
   const configuration = await loadRunConfiguration(file, input.list("set"));
-  if (!input.flag("plan")) requireNoCheckpoints(configuration.runFolder, false);
+  if (!input.flag("plan")) requireNoCheckpoints(configuration.runFolder, input.flag("replace"));
   return tokenizeInput(configuration, await buildRunCorpus(configuration, hooks));
 }
 

@@ -1,0 +1,10 @@
+/** What of the evaluation tasks a corpus covers: vocabulary, n-grams, topics. */
+export {
+  coverageOf,
+  coveringDocuments,
+  type GramCoverage,
+  longestGram,
+  type TaskCoverage,
+  type TopicCoverage,
+} from "./coverage.ts";
+export { renderCoverage } from "./render.ts";

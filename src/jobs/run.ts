@@ -13,8 +13,8 @@ import {
 } from "../corpus/index.ts";
 import { type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { modelCard } from "../lineage/index.ts";
-import { reportContext } from "./report-context.ts";
 import { openTelemetry, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
+import { reportContext } from "./report-context.ts";
 import { overriddenForResume } from "./resume-overrides.ts";
 import {
   placesOf,

@@ -21,6 +21,7 @@ import { writeRunDescription } from "../../src/jobs/run-folder.ts";
 import { shardPrefix, tokenizeJob } from "../../src/jobs/tokenize.ts";
 import { sequencesOfStep } from "../../src/objectives/index.ts";
 import { tokenizerSettings } from "../../src/tokenizer/index.ts";
+import { trainingConfiguration } from "../../src/training/index.ts";
 import { prose, writeFiles } from "../support/corpora.ts";
 
 const root = mkdtempSync(join(tmpdir(), "tilth-takedown-"));
@@ -180,7 +181,7 @@ describe("a take-down after another", () => {
       configuration: {},
       device: { backend: "reference" },
       model: { architecture: "llama", configuration: {} },
-      training: { sequenceLength, batchSequences, seed },
+      training: trainingConfiguration.parse({ steps: 180, sequenceLength, batchSequences, seed }),
       objective: { kind: "next-token" },
       corpusKey: "",
     });

@@ -7,6 +7,7 @@ export * from "./evaluation/index.ts";
 export * from "./foundation/index.ts";
 export * from "./generation/index.ts";
 export * from "./models/index.ts";
+export * from "./planner/index.ts";
 export * from "./scaling/index.ts";
 export * from "./tokenizer/index.ts";
 export * from "./training/index.ts";

@@ -29,6 +29,8 @@ export interface CommandEntry {
 export interface CommandGroup {
   readonly summary: string;
   readonly commands: Readonly<Record<string, CommandEntry>>;
+  /** What runs where the first word names none of them. */
+  readonly otherwise?: CommandEntry;
 }
 
 /** What the user typed after the command's name. */

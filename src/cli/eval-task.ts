@@ -1,7 +1,15 @@
 /** `tilth eval --task`: a task's questions on one checkpoint, or on two for a paired comparison. */
-import { comparePaired, type PairedComparison, type TaskResult, taskNamed, tasks } from "../evaluation/index.ts";
+import {
+  comparePaired,
+  type Estimate,
+  type PairedComparison,
+  type TaskDefinition,
+  type TaskResult,
+  taskNamed,
+  tasks,
+} from "../evaluation/index.ts";
 import { UsageError } from "../foundation/index.ts";
-import { evaluateTaskJob, runJob } from "../jobs/index.ts";
+import { evaluateTaskJob, runJob, type TaskContamination } from "../jobs/index.ts";
 import type { CommandInput, OptionDefinition } from "./command.ts";
 import { interruptSignal, progressLine } from "./terminal.ts";
 
@@ -16,42 +24,52 @@ export const taskOptions: Readonly<Record<string, OptionDefinition>> = {
   examples: { describe: "file that the examples come from; the questions' own if left out", placeholder: "file" },
   seed: { describe: "of the examples and intervals", placeholder: "number", initial: "1" },
   limit: { describe: "questions of each file", placeholder: "count" },
+  contamination: {
+    describe: "a corpus: which questions it holds, and the scores of those that it holds and of the others",
+    placeholder: "folder",
+  },
   unconditional: { describe: "also judge by the likelihood that the question adds" },
   against: { describe: "another checkpoint on the same questions, with a paired test", placeholder: "folder" },
   items: { describe: "print every question's likelihoods in the JSON too" },
 };
 
-/** Runs the task and prints its accuracies. */
-export async function evaluateTask(checkpoint: string, input: CommandInput): Promise<void> {
-  const task = taskNamed(input.text("task")!);
+/** The task's questions on one checkpoint, as the options say. */
+export async function runTaskOn(
+  checkpoint: string,
+  task: TaskDefinition,
+  input: CommandInput,
+): Promise<TaskResult & { contamination?: TaskContamination }> {
   const files = input.list("data");
   if (files.length === 0) {
     throw new UsageError(`the task "${task.name}" needs its questions`, { remedy: "Give --data <file>." });
   }
-  const signal = interruptSignal("stopping");
-  const run = async (folder: string): Promise<TaskResult> => {
-    const progress = progressLine();
-    const result = await runJob(
-      evaluateTaskJob,
-      {
-        checkpoint: folder,
-        task: task.name,
-        files,
-        examples: input.text("examples"),
-        shots: input.number("shots", { minimum: 0, maximum: 100, whole: true }) ?? 0,
-        seed: input.number("seed", { minimum: 0, whole: true }) ?? 1,
-        limit: input.number("limit", { minimum: 1, whole: true }),
-        unconditional: input.flag("unconditional"),
-        device: { backend: input.text("backend") ?? "auto" },
-      },
-      { onEvent: progress.update, signal },
-    );
-    progress.end();
-    return result;
-  };
-  const result = await run(checkpoint);
+  const progress = progressLine();
+  const result = await runJob(
+    evaluateTaskJob,
+    {
+      checkpoint,
+      task: task.name,
+      files,
+      examples: input.text("examples"),
+      shots: input.number("shots", { minimum: 0, maximum: 100, whole: true }) ?? 0,
+      seed: input.number("seed", { minimum: 0, whole: true }) ?? 1,
+      limit: input.number("limit", { minimum: 1, whole: true }),
+      unconditional: input.flag("unconditional"),
+      contaminationStore: input.text("contamination"),
+      device: { backend: input.text("backend") ?? "auto" },
+    },
+    { onEvent: progress.update, signal: interruptSignal("stopping") },
+  );
+  progress.end();
+  return result;
+}
+
+/** Runs the task and prints its accuracies. */
+export async function evaluateTask(checkpoint: string, input: CommandInput): Promise<void> {
+  const task = taskNamed(input.text("task")!);
+  const result = await runTaskOn(checkpoint, task, input);
   const against = input.text("against");
-  const other = against === undefined ? undefined : await run(against);
+  const other = against === undefined ? undefined : await runTaskOn(against, task, input);
   const rights = ({ results }: TaskResult) => results.map(({ right }) => right.accuracy ?? 0);
   const comparison = other && comparePaired(rights(other), rights(result));
   if (input.flag("json")) {
@@ -63,7 +81,29 @@ export async function evaluateTask(checkpoint: string, input: CommandInput): Pro
   process.stdout.write(describe(result, task.licence, comparison));
 }
 
-function describe(result: TaskResult, licence: string, comparison: PairedComparison | undefined): string {
+function describeContamination(
+  { ngramWords, contaminated, clean, tooShort, spans }: TaskContamination,
+  line: (name: string, estimate: Estimate) => string,
+): string[] {
+  const total = spans.length;
+  return [
+    `the corpus holds ${ngramWords}-grams of ${total} questions; ${tooShort} are too short to tell`,
+    ...(contaminated === null ? [] : [line("accuracy on these", contaminated)]),
+    ...(clean === null ? [] : [line("accuracy on the others", clean)]),
+    ...spans
+      .slice(0, 5)
+      .map(
+        ({ item, spans: [{ matched, document }] }) =>
+          `  question ${item + 1}: "${matched.slice(0, 80)}" in document ${document}`,
+      ),
+  ];
+}
+
+function describe(
+  result: TaskResult & { contamination?: TaskContamination },
+  licence: string,
+  comparison: PairedComparison | undefined,
+): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const line = (
     name: string,
@@ -79,6 +119,7 @@ function describe(result: TaskResult, licence: string, comparison: PairedCompari
     ...(Object.keys(result.groups).length < 2
       ? []
       : ["", ...Object.entries(result.groups).map(([group, estimate]) => line(group, estimate))]),
+    ...(result.contamination === undefined ? [] : ["", ...describeContamination(result.contamination, line)]),
     ...(comparison === undefined
       ? []
       : [

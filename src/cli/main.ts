@@ -3,6 +3,24 @@
 import { messageOf, nearest, packageVersion, TilthError, UsageError } from "../foundation/index.ts";
 import { type Command, type CommandGroup, helpOf, helpOfGroup, readArguments } from "./command.ts";
 
+const evaluation: CommandGroup = {
+  summary: "what a checkpoint can do",
+  commands: {
+    efficiency: {
+      summary: "how many labels pre-training saved, beside the same model from random weights",
+      load: async () => (await import("./eval-efficiency.ts")).efficiency,
+    },
+    dynamics: {
+      summary: "a task on every checkpoint of a run, as a curve",
+      load: async () => (await import("./eval-dynamics.ts")).dynamics,
+    },
+  },
+  otherwise: {
+    summary: "bits per byte on held-out documents, or a task's questions",
+    load: async () => (await import("./eval.ts")).evaluate,
+  },
+};
+
 /** One line a command. */
 const program: CommandGroup = {
   summary: `pre-training in TypeScript, version ${packageVersion()}`,
@@ -32,8 +50,8 @@ const program: CommandGroup = {
       load: async () => (await import("./launch.ts")).launch,
     },
     eval: {
-      summary: "bits per byte of a checkpoint on held-out documents",
-      load: async () => (await import("./eval.ts")).evaluate,
+      summary: "bits per byte of a checkpoint on held-out documents, tasks, sample efficiency, training dynamics",
+      load: async () => evaluation,
     },
     embed: {
       summary: "vectors of texts from a checkpoint",
@@ -54,6 +72,10 @@ const program: CommandGroup = {
     scale: {
       summary: "scaling laws: fit one to trained models, forecast larger ones",
       load: async () => (await import("./scale/index.ts")).scale,
+    },
+    plan: {
+      summary: "from scratch, continue, fine-tune, retrieve or ask a hosted model: decided by figures",
+      load: async () => (await import("./plan.ts")).plan,
     },
     doctor: {
       summary: "what this machine has: backend, instruction set, threads, measured rates",
@@ -79,7 +101,13 @@ async function run(name: string, found: Command | CommandGroup, args: readonly s
     return;
   }
   const [word, ...rest] = args;
+  if (found.otherwise !== undefined && word !== undefined && !wantsHelp(word) && !Object.hasOwn(found.commands, word)) {
+    await run(name, await found.otherwise.load(), args);
+    return;
+  }
   if (word === undefined || wantsHelp(word)) {
+    const plain = await found.otherwise?.load();
+    if (plain !== undefined && !("commands" in plain)) process.stdout.write(`${helpOf(name, plain)}\n`);
     process.stdout.write(helpOfGroup(name, found));
     return;
   }

@@ -120,14 +120,20 @@ async function trainNew(input: CommandInput): Promise<void> {
   if (isPairsRun(configuration)) return trainPairs(configuration, replace, input.flag("json"), signal);
   const data = await prepareData(configuration, replace, signal);
   const watch = watchTraining(configuration.training.steps, input.flag("json"));
-  const { steps, checkpoint, parameters } = await trainRun(
+  const { steps, checkpoint, parameters, forecast, memoryBytes, stepSeconds } = await trainRun(
     configuration,
     data,
     { replace },
     { onEvent: watch.listen, signal },
   );
+  if (input.flag("json")) process.stdout.write(`${JSON.stringify({ kind: "measured", memoryBytes, stepSeconds })}\n`);
   say(
     [
+      ...(forecast === null
+        ? []
+        : [
+            `Forecast and measured: ${formatBytes(forecast.memoryBytes)} and ${formatBytes(memoryBytes)} of memory, ${forecast.stepSeconds.toPrecision(3)} and ${stepSeconds.toPrecision(3)} s a step`,
+          ]),
       `The run is complete after ${steps} steps: a model of ${formatCount(parameters)} parameters in ${checkpoint}`,
       `Next: tilth eval ${checkpoint} --corpus ${configuration.runFolder}/corpus`,
     ].join("\n"),

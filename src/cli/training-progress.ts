@@ -1,7 +1,7 @@
 /** A training run as people watch it: loss, rate, share of peak, time left. */
 import type { TrainEvent, TrainPairsEvent } from "../jobs/index.ts";
 import type { StepRecord } from "../training/index.ts";
-import { formatCount, formatSeconds, progressLine, say } from "./terminal.ts";
+import { formatBytes, formatCount, formatSeconds, progressLine, say } from "./terminal.ts";
 
 /** Figures over the whole run, for the summary. */
 export interface TrainingFigures {
@@ -25,6 +25,13 @@ export function watchTraining(
     listen(event) {
       if (event.kind === "warning") return say(`tilth: ${event.message}`);
       if (event.kind === "data") return say(describePairs(event));
+      if (event.kind === "forecast") {
+        if (json) process.stdout.write(`${JSON.stringify({ kind: "forecast", ...event.forecast })}\n`);
+        const { memoryBytes, stepSeconds } = event.forecast;
+        return say(
+          `  forecast: ${formatBytes(memoryBytes)} of memory, ${stepSeconds.toPrecision(3)} s a step, ${formatSeconds(steps * stepSeconds)} in all`,
+        );
+      }
       const { record } = event;
       if (json) process.stdout.write(`${JSON.stringify(record)}\n`);
       if (record.kind === "step") {

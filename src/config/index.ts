@@ -1,4 +1,5 @@
 /** The configuration of a run: its shape, its file, its template. */
+export { type Ladder, type LadderRun, loadLadder } from "./ladder.ts";
 export { findConfiguration, loadRun, loadRunConfiguration, withOverride } from "./load.ts";
 export {
   type PairsRunConfiguration,

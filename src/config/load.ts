@@ -26,6 +26,16 @@ export async function loadRun(
   path: string,
   overrides: readonly string[] = [],
 ): Promise<RunConfiguration | PairsRunConfiguration> {
+  const configuration = parseRun(await readSettings(path, overrides), basename(path));
+  const base = dirname(resolve(path));
+  if (!isPairsRun(configuration)) return withAbsolutePaths(configuration, base);
+  const { images } = configuration;
+  const runFolder = resolve(base, configuration.runFolder);
+  return { ...configuration, runFolder, images: { ...images, path: resolve(base, images.path) } };
+}
+
+/** The settings in a configuration file with the overrides, not yet checked. */
+export async function readSettings(path: string, overrides: readonly string[]): Promise<Record<string, unknown>> {
   const file = resolve(path);
   if (!existsSync(file)) throw new UsageError(`${path}: there is no such configuration file`);
   const raw = await readConfiguration(file);
@@ -34,17 +44,14 @@ export async function loadRun(
       remedy: "A TypeScript configuration ends with: export default defineRun({ … })",
     });
   }
-  const value = overrides.reduce(withOverride, structuredClone(raw) as Record<string, unknown>);
-  const configuration = parseRun(value, basename(path));
-  const base = dirname(file);
-  const runFolder = resolve(base, configuration.runFolder);
-  if (isPairsRun(configuration)) {
-    const { images } = configuration;
-    return { ...configuration, runFolder, images: { ...images, path: resolve(base, images.path) } };
-  }
+  return overrides.reduce(withOverride, structuredClone(raw) as Record<string, unknown>);
+}
+
+/** Relative paths start at `base`. */
+export function withAbsolutePaths(configuration: RunConfiguration, base: string): RunConfiguration {
   return {
     ...configuration,
-    runFolder,
+    runFolder: resolve(base, configuration.runFolder),
     ...(configuration.continueFrom && { continueFrom: resolve(base, configuration.continueFrom) }),
     corpus: {
       ...configuration.corpus,

@@ -35,11 +35,11 @@ type PartNote = z.infer<typeof partNote>;
 const partsFolder = (folder: string) => `${resolve(folder)}.parts`;
 
 /** `3/8` as a part. Throws UsageError for anything else. */
-export function parsePart(text: string): Part {
+export function parsePart(text: string, option = "--partition"): Part {
   const match = /^(\d+)\/(\d+)$/.exec(text);
   const [part, parts] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
   if (part < 1 || part > parts) {
-    throw new UsageError(`--partition is "${text}", expected i/n with i from 1 to n, such as 3/8`);
+    throw new UsageError(`${option} is "${text}", expected i/n with i from 1 to n, such as 3/8`);
   }
   return { part, parts };
 }

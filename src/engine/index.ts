@@ -1,5 +1,6 @@
 /** Tensors, ops and optimizers over interchangeable backends. Knows nothing of models or data. */
 export type * from "./backend.ts";
+export { type CountingBackend, createCountingBackend, type KernelWork } from "./backends/counting/index.ts";
 export { lackingLevels, supportedLevels } from "./backends/cpu/isa.ts";
 export { type BackendOptions, backendNames, createBackend } from "./backends/index.ts";
 export { Engine, type EngineOptions, type Variable } from "./engine.ts";

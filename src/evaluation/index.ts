@@ -10,6 +10,12 @@ export {
   type Representations,
   representationsOf,
 } from "./representations.ts";
+export {
+  type EfficiencyCurve,
+  type EfficiencyPoint,
+  type SampleEfficiency,
+  sampleEfficiency,
+} from "./sample-efficiency.ts";
 export * from "./statistics/index.ts";
 export * from "./tasks/index.ts";
 export { bagsOfWords, type WordOrderExamples, wordOrderExamples } from "./word-order.ts";

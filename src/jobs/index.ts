@@ -1,13 +1,26 @@
 /** Work off the main thread: each job in a file of its own, run by `runJob`. */
 export { type EmbedInput, embedJob } from "./embed.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
+export {
+  type EvaluateEfficiencyInput,
+  evaluateEfficiencyJob,
+  type LabelledTexts,
+} from "./evaluate-efficiency.ts";
 export { type EvaluateMaskedInput, type EvaluateMaskedOutput, evaluateMaskedJob } from "./evaluate-masked.ts";
 export { type EvaluatePairsInput, type EvaluatePairsOutput, evaluatePairsJob } from "./evaluate-pairs.ts";
 export { type EvaluateProbeInput, type EvaluateProbeOutput, evaluateProbeJob } from "./evaluate-probe.ts";
-export { type EvaluateTaskInput, evaluateTaskJob } from "./evaluate-task.ts";
+export { type EvaluateTaskInput, evaluateTaskJob, type TaskContamination } from "./evaluate-task.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
 export type { DeviceOptions, Job, JobContext } from "./job.ts";
+export {
+  type LadderShare,
+  ladderResults,
+  ladderTable,
+  prepareLadder,
+  type RungResult,
+  trainLadder,
+} from "./ladder.ts";
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";

@@ -1,6 +1,7 @@
 /** The jobs: one file each, one line here. */
 import { embedJob } from "./embed.ts";
 import { evaluateJob } from "./evaluate.ts";
+import { evaluateEfficiencyJob } from "./evaluate-efficiency.ts";
 import { evaluateMaskedJob } from "./evaluate-masked.ts";
 import { evaluatePairsJob } from "./evaluate-pairs.ts";
 import { evaluateProbeJob } from "./evaluate-probe.ts";
@@ -26,6 +27,7 @@ const jobs = [
   trainPairsJob,
   embedJob,
   evaluateJob,
+  evaluateEfficiencyJob,
   evaluateMaskedJob,
   evaluateTaskJob,
   evaluatePairsJob,

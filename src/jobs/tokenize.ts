@@ -120,6 +120,13 @@ async function* textsOf(documents: AsyncIterable<{ readonly text: string }>): As
   for await (const { text } of documents) yield text;
 }
 
+/** The manifest of finished shards. Throws TilthError where there are none. */
+export function readShards(folder: string): z.infer<typeof manifestSchema> {
+  const manifest = readManifest(folder);
+  if (manifest !== undefined) return manifest;
+  throw new TilthError(`${folder} holds no finished token shards`, { remedy: "Run the data step first." });
+}
+
 function readManifest(folder: string): z.infer<typeof manifestSchema> | undefined {
   const file = join(folder, "shards.json");
   if (!existsSync(file)) return undefined;

@@ -2,23 +2,27 @@
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Communicator, createCommunicator } from "../cluster/index.ts";
-import { canonicalJson, hashOf, InterruptedError, messageOf, TilthError } from "../foundation/index.ts";
-import { architectureNamed } from "../models/index.ts";
-import { chooseObjective } from "../objectives/index.ts";
+import type { Backend } from "../engine/index.ts";
+import { canonicalJson, hashOf, InterruptedError, messageOf, quantile, TilthError } from "../foundation/index.ts";
+import { type Architecture, architectureNamed } from "../models/index.ts";
+import { type ChosenObjective, chooseObjective } from "../objectives/index.ts";
 import { readTokenizerJson, specialTokenIds, specialTokensMapJson, tokenizerConfigJson } from "../tokenizer/index.ts";
 import {
   type CheckpointFiles,
   checkpointsFolder,
   decisiveSettings,
+  forecastStep,
   loadWeights,
   type RunRecord,
   runTraining,
   TokenStream,
   Trainer,
+  type TrainingConfiguration,
   trainingConfiguration,
 } from "../training/index.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job, JobContext } from "./job.ts";
+import { measureMemory } from "./memory-rate.ts";
 import { shardPrefix } from "./tokenize.ts";
 import { vocabularyOf } from "./vocabulary.ts";
 
@@ -42,7 +46,14 @@ export interface TrainInput {
 /** What the run reports. */
 export type TrainEvent =
   | { readonly kind: "record"; readonly record: RunRecord }
+  | { readonly kind: "forecast"; readonly forecast: TrainForecast }
   | { readonly kind: "warning"; readonly message: string };
+
+/** What a run will take, said before its first step. `memoryBytes` is the process' resident memory. */
+export interface TrainForecast {
+  readonly memoryBytes: number;
+  readonly stepSeconds: number;
+}
 
 /** The end of a run. */
 export interface TrainOutput {
@@ -50,6 +61,11 @@ export interface TrainOutput {
   readonly steps: number;
   readonly parameters: number;
   readonly peakRssBytes: number;
+  /** Resident memory after the last step, which is the most of the training itself. */
+  readonly memoryBytes: number;
+  /** Median of all steps. */
+  readonly stepSeconds: number;
+  readonly forecast: TrainForecast | null;
 }
 
 export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
@@ -81,22 +97,24 @@ async function trainOn(
   const training = trainingConfiguration.parse(input.training);
   const tokenizerText = readTokenizerFile(input.shards);
   const tokenizer = readTokenizerJson(join(input.shards, "tokenizer.json"));
-  const { objective, settings } = chooseObjective(input.objective, training.sequenceLength);
+  const chosen = chooseObjective(input.objective, training.sequenceLength);
+  const { objective, settings } = chosen;
   const vocabulary = vocabularyOf(tokenizer);
   const streams = (["train", "validation"] as const).map(
     (split) => new TokenStream(shardPrefix(input.shards, split), vocabulary),
   );
   for (const stream of streams) stream.requireSequences(training.sequenceLength);
-  const trainer = new Trainer(
-    backend,
-    architectureNamed(input.model.architecture),
-    input.model.configuration,
-    training,
-    objective,
-    ranks,
-  );
+  const peakFlops = ranks.sum([input.peakFlops ?? backend.measurePeakFlops()])[0];
+  const architecture = architectureNamed(input.model.architecture);
+  const forecast =
+    ranks.size > 1
+      ? null
+      : await forecastRun(backend, architecture, input.model.configuration, training, chosen, peakFlops);
+  if (forecast !== null) emit({ kind: "forecast", forecast });
+  const trainer = new Trainer(backend, architecture, input.model.configuration, training, objective, ranks);
   try {
-    const { architecture, configuration } = trainer.model;
+    const { configuration } = trainer.model;
+    const stepSeconds: number[] = [];
     const { context, parameters, vocabularySize } = architecture.dimensions(configuration);
     if (tokenizer.vocabularySize > vocabularySize) {
       throw new TilthError(
@@ -127,17 +145,45 @@ async function trainOn(
         ...input.files,
       },
       resume: input.resume,
-      peakFlops: ranks.sum([input.peakFlops ?? backend.measurePeakFlops()])[0],
-      onRecord: (record) => emit({ kind: "record", record }),
+      peakFlops,
+      onRecord(record) {
+        if (record.kind === "step") stepSeconds.push(record.tokens / record.tokensPerSecond);
+        emit({ kind: "record", record });
+      },
       onWarning: warn,
       shouldStop,
     });
-    return { checkpoint, steps: trainer.step, parameters, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+    return {
+      checkpoint,
+      steps: trainer.step,
+      parameters,
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      memoryBytes: process.memoryUsage.rss(),
+      stepSeconds: stepSeconds.length === 0 ? 0 : quantile(stepSeconds, 0.5),
+      forecast,
+    };
   } finally {
     for (const stream of streams) stream.close();
     trainer.dispose();
     backend.dispose();
   }
+}
+
+/** What the JavaScript heap grows by while a run goes on, beside what the backend allocates. */
+const heapBytes = 32 << 20;
+
+async function forecastRun(
+  backend: Backend,
+  architecture: Architecture<unknown>,
+  configuration: unknown,
+  training: TrainingConfiguration,
+  objective: ChosenObjective,
+  peakFlops: number,
+): Promise<TrainForecast> {
+  const before = process.memoryUsage.rss();
+  const rates = { precision: backend.precision, peakFlops, ...measureMemory(backend) };
+  const { memoryBytes, seconds } = await forecastStep(architecture, configuration, training, rates, objective);
+  return { memoryBytes: before + heapBytes + memoryBytes, stepSeconds: seconds };
 }
 
 function hasCheckpoint(runFolder: string): boolean {

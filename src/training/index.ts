@@ -10,6 +10,7 @@ export { type LoopOptions, runTraining } from "./loop.ts";
 export { PairStream, type PairText, textBatchOf } from "./pairs.ts";
 export { batchSequencesAt, learningRateAt, sequenceLengthAt, sequencesBefore } from "./schedule.ts";
 export { chooseModel } from "./sizing.ts";
+export { type DeviceRates, forecastStep, randomTokenSource, type StepForecast } from "./step-forecast.ts";
 export * from "./telemetry/index.ts";
 export { TokenStream } from "./tokens.ts";
 export type { StepResult, StoredModel, Trainable, ValidationResult } from "./trainable.ts";

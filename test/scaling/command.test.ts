@@ -1,6 +1,6 @@
 /** `tilth scale` as it is typed. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -57,13 +57,28 @@ describe("tilth scale", () => {
     expect(loss).toBeCloseTo(1.69 + 406.4 / parameters ** 0.34 + 410.7 / tokens ** 0.28, 2);
   });
 
+  it("holds out the largest size, says how far the forecast is off, and draws the law", () => {
+    const plot = join(folder, "law.svg");
+    const columns = ["--parameters", "size", "--tokens", "seen", "--bootstrap", "30"];
+    const told = tilth("fit", file, ...columns, "--hold-out", "--plot", plot, "--json");
+    expect(told.status, told.stderr).toBe(0);
+    const { points, held } = JSON.parse(told.stdout);
+    expect(points).toBe(9);
+    expect(held.map(({ parameters }: { parameters: number }) => parameters)).toEqual([3e8, 3e8, 3e8]);
+    for (const { error } of held) expect(Math.abs(error)).toBeLessThan(0.002);
+    const drawn = readFileSync(plot, "utf8");
+    expect(drawn.match(/<circle /g)).toHaveLength(12);
+    expect(drawn).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg".*/);
+    for (const size of ["20.0M", "50.0M", "100M", "300M"]) expect(drawn).toContain(`>${size}</text>`);
+  });
+
   it.each([
     [
       "a column that is not there",
       ["fit", file, "--parameters", "sizes", "--tokens", "seen"],
       /no column "sizes".*\n.*Did you mean "size"/,
     ],
-    ["neither tokens nor FLOPs", ["fit", file, "--parameters", "size"], /column of tokens or one of FLOPs/],
+    ["neither tokens nor FLOPs", ["fit", file, "--parameters", "size"], /no column "tokens"/],
     ["a law that is none", ["forecast", file, "--flops", "1e20"], /is no fitted law/],
   ])("says what is wrong: %s", (_name, args, message) => {
     const run = tilth(...args);

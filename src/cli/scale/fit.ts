@@ -1,10 +1,14 @@
-import { UsageError } from "../../foundation/index.ts";
+import { UsageError, writeFileAtomically } from "../../foundation/index.ts";
 import {
+  type FitOptions,
   type FittedLaw,
   fitLaw,
   formNames,
+  type HeldOutPoint,
+  holdOutLargest,
   type IsoFlopFit,
   isoFlopProfiles,
+  lawPlot,
   optimumForCompute,
   readPoints,
   writeLaw,
@@ -26,9 +30,12 @@ export const fit: Command = {
     delta: { describe: "Huber loss on log loss: where squares end", placeholder: "number", initial: "0.001" },
     seed: { describe: "of the resamples", placeholder: "number", initial: "1" },
     out: { describe: "write the law here, for tilth scale forecast", placeholder: "file" },
+    "hold-out": { describe: "fit without the largest models, and compare the law's forecast with them" },
+    plot: { describe: "draw the law beside the models: an SVG", placeholder: "file" },
     json: { describe: "print one JSON object" },
   },
   examples: [
+    "tilth scale fit runs/ladder/ladder.csv --hold-out --plot law.svg",
     "tilth scale fit ladder.csv --parameters parameters --tokens tokens --loss loss --out law.json",
     "tilth scale fit isoflops.csv --flops flops --json",
   ],
@@ -37,31 +44,48 @@ export const fit: Command = {
     if (file === undefined) throw new UsageError("a CSV file is needed", { remedy: "See: tilth scale fit --help" });
     const points = readPoints(file, {
       parameters: input.text("parameters") ?? "parameters",
-      tokens: input.text("tokens"),
+      // Where neither is named, the column of a ladder's own table.
+      tokens: input.text("tokens") ?? (input.text("flops") === undefined ? "tokens" : undefined),
       flops: input.text("flops"),
       loss: input.text("loss") ?? "loss",
     });
     const progress = progressLine();
-    const law = fitLaw(points, {
+    const options: FitOptions = {
       form: input.choice("form", formNames),
       bootstrap: input.number("bootstrap", { minimum: 20, maximum: 100_000, whole: true }),
       huberDelta: input.number("delta", { minimum: 1e-9, maximum: 10 }),
       seed: input.number("seed", { minimum: 0, whole: true }),
       onProgress: (done, total) => progress.update({ stage: "bootstrap", done, total, unit: "resamples" }),
-    });
+    };
+    const { law, held } = input.flag("hold-out")
+      ? holdOutLargest(points, options)
+      : { law: fitLaw(points, options), held: [] };
     progress.end();
-    const out = input.text("out");
+    const [out, plot] = [input.text("out"), input.text("plot")];
     if (out !== undefined) writeLaw(out, law);
+    if (plot !== undefined) {
+      const largest = held[0]?.parameters;
+      writeFileAtomically(
+        plot,
+        await lawPlot(
+          law,
+          points.filter(({ parameters }) => parameters !== largest),
+          held,
+        ),
+      );
+    }
     const isoFlop = isoFlopProfiles(points);
     const [, optimalAtFlops] = law.range.flops;
     const { tokensPerParameter: optimalTokensPerParameter } = optimumForCompute(law, optimalAtFlops);
     if (input.flag("json")) {
       const { form, constants, intervals, intervalLevel, points: count, rootMeanSquareError, range } = law;
       const fitted = { form, ...constants, intervals, intervalLevel, optimalTokensPerParameter, optimalAtFlops };
-      process.stdout.write(`${JSON.stringify({ ...fitted, points: count, rootMeanSquareError, range, isoFlop })}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ ...fitted, points: count, rootMeanSquareError, range, isoFlop, held })}\n`,
+      );
       return;
     }
-    process.stdout.write(describe(law, isoFlop, optimalTokensPerParameter, optimalAtFlops));
+    process.stdout.write(describe(law, isoFlop, optimalTokensPerParameter, optimalAtFlops) + describeHeld(held));
     if (out !== undefined) process.stdout.write(`written to ${out}\n`);
   },
 };
@@ -92,4 +116,13 @@ function describe(law: FittedLaw, isoFlop: IsoFlopFit, tokensPerParameter: numbe
       : [`  best size grows as FLOPs^${isoFlop.parameterExponent.toFixed(3)}`]),
     "",
   ].join("\n");
+}
+
+function describeHeld(held: readonly HeldOutPoint[]): string {
+  if (held.length === 0) return "";
+  const lines = held.map(
+    ({ parameters, tokens, loss, forecast, interval: [low, high], error }) =>
+      `  ${formatCount(parameters)} parameters, ${formatCount(tokens)} tokens: forecast ${forecast.toFixed(4)} (95 %: ${low.toFixed(4)} to ${high.toFixed(4)}), measured ${loss.toFixed(4)}: ${error > 0 ? "+" : ""}${(100 * error).toFixed(2)} %`,
+  );
+  return ["", "The largest size was not fitted:", ...lines, ""].join("\n");
 }

@@ -1,0 +1,6 @@
+/** The planner: from scratch, continue, fine-tune, retrieve or ask a hosted model, decided by figures. */
+export { type Catalogue, packagedCatalogue, readCatalogue } from "./catalogue.ts";
+export { type Needs, parseNeeds } from "./needs.ts";
+export { planPage } from "./page.ts";
+export { type Flip, type Plan, planFor, recommend, tolerance } from "./plan.ts";
+export { type Way, type WayName, wayNames } from "./ways.ts";

@@ -1,0 +1,118 @@
+/** A plan as one HTML page: recommendation, table, what would change it, and plots. No scripts, no other files. */
+import { plotSvg } from "../plots/index.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { Needs } from "./needs.ts";
+import type { Plan } from "./plan.ts";
+import { waysOf } from "./ways.ts";
+
+const partColours = { people: "#4269d0", training: "#efb118", use: "#6cc5b0" };
+
+/** The page's HTML. */
+export async function planPage(plan: Plan, needs: Needs, catalogue: Catalogue): Promise<string> {
+  const { recommendation, reasons, ways, sensitivity, currency, catalogueDate } = plan;
+  const rows = ways.map(({ name, model, loss, cost, weeks, latencySeconds, fails }) => [
+    name === recommendation?.name ? `<strong>${name}</strong>` : name,
+    escaped(model),
+    loss.toFixed(2),
+    ...[cost.people, cost.training, cost.use, cost.total].map(amount),
+    weeks.toFixed(1),
+    latencySeconds.toFixed(1),
+    fails.length === 0 ? "meets all" : escaped(fails.join("; ")),
+  ]);
+  const flips = sensitivity.map(({ need, from, to, direction, recommendation: other }) => [
+    need,
+    figure(from),
+    `${direction ?? ""} ${figure(to)}`,
+    other ?? "none",
+  ]);
+  const head = ["way", "model", "loss", "people", "training", "use", "total", "weeks", "seconds", "requirements"];
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Plan</title>
+<style>body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}</style>
+<h1>${recommendation === null ? "No way meets all requirements" : `Recommended: ${recommendation.name} (${escaped(recommendation.model)})`}</h1>
+<ul>${reasons.map((reason) => `<li>${escaped(reason)}</li>`).join("")}</ul>
+<p>Costs in ${escaped(currency)} over ${needs.months} months, by a catalogue of ${catalogueDate}: check its figures before you decide. Losses are
+forecasts in nats a token, for comparison only.</p>
+${table(head, rows)}
+<h2>Costs</h2>
+<p>${Object.entries(partColours)
+    .map(([part, colour]) => `<span style="color:${colour}">■</span> ${part}`)
+    .join("&ensp;")}</p>
+${await costPlot(plan)}
+<h2>Forecast loss by the domain text there is</h2>
+${await lossPlot(needs, catalogue)}
+<h2>What would change the recommendation</h2>
+${table(["need", "now", "changes", "then"], flips)}
+<h2>Needs</h2>
+${table(
+  ["need", "value"],
+  Object.entries(needs).map(([name, value]) => [name, figure(value)]),
+)}
+</html>
+`;
+}
+
+function costPlot({ ways, currency }: Plan): Promise<string> {
+  const parts = ways.flatMap(({ name, cost }) =>
+    (["people", "training", "use"] as const).map((part) => ({ way: name, part, amount: cost[part] })),
+  );
+  return plotSvg((plot) => ({
+    width: 720,
+    height: 240,
+    marginLeft: 80,
+    x: { label: currency, grid: true, tickFormat: "~s" },
+    y: { label: null, domain: ways.map(({ name }) => name) },
+    color: { domain: Object.keys(partColours), range: Object.values(partColours) },
+    marks: [plot.barX(parts, { x: "amount", y: "way", fill: "part", title: "part" }), plot.ruleX([0])],
+  }));
+}
+
+function lossPlot(needs: Needs, catalogue: Catalogue): Promise<string> {
+  const shown = ["scratch", "continue", "fine-tune", "retrieval"];
+  const points = Array.from({ length: 41 }, (_, index) => needs.domainTokens * 10 ** ((index - 20) / 10)).flatMap(
+    (domainTokens) => {
+      const ways = waysOf({ ...needs, domainTokens }, catalogue);
+      return shown.flatMap((way) => {
+        const losses = ways.filter(({ name, devices }) => name === way && devices > 0).map(({ loss }) => loss);
+        return losses.length === 0 ? [] : [{ way, domainTokens, loss: Math.min(...losses) }];
+      });
+    },
+  );
+  const last = points[points.length - 1].domainTokens;
+  return plotSvg((plot) => ({
+    width: 720,
+    height: 320,
+    marginRight: 80,
+    x: { type: "log", label: "tokens of domain text", tickFormat: "~s" },
+    y: { label: "forecast loss, nats a token", grid: true },
+    marks: [
+      plot.ruleX([needs.domainTokens], { strokeDasharray: "3,3" }),
+      plot.line(points, { x: "domainTokens", y: "loss", stroke: "way" }),
+      plot.text(
+        points.filter(({ domainTokens }) => domainTokens === last),
+        { x: "domainTokens", y: "loss", text: "way", fill: "way", textAnchor: "start", dx: 6 },
+      ),
+    ],
+  }));
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`;
+  return `<table>${row(head, "th")}${rows.map((cells) => row(cells, "td")).join("")}</table>`;
+}
+
+function amount(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+function figure(value: number | string): string {
+  return typeof value === "string" ? escaped(value) : Number(value.toPrecision(3)).toLocaleString("en-US");
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

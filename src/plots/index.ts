@@ -1,0 +1,26 @@
+/** Plots as SVG text: Observable Plot on a document without a browser. What is drawn is Plot's own options and marks. */
+import type * as ObservablePlot from "@observablehq/plot";
+
+/** The library, which is loaded when something is drawn. */
+export type Plot = typeof ObservablePlot;
+
+/** What Plot.plot takes; the document is ours, and so is the form: a single SVG, without titles in HTML around it. */
+export type PlotOptions = Omit<
+  ObservablePlot.PlotOptions,
+  "document" | "figure" | "title" | "subtitle" | "caption" | "style"
+>;
+
+const style = { background: "white", color: "#222", fontFamily: "system-ui, sans-serif", fontSize: "12px" };
+
+/** One SVG element as text, complete as a file of its own and inside a page. `describe` gets the library for its marks. */
+export async function plotSvg(describe: (plot: Plot) => PlotOptions): Promise<string> {
+  const [plot, { parseHTML }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
+  const { document } = parseHTML("<!doctype html><html><body></body></html>");
+  const svg = plot.plot({
+    ...describe(plot),
+    style,
+    document: document as unknown as ObservablePlot.PlotOptions["document"],
+  });
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  return `${svg.outerHTML}\n`;
+}

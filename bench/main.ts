@@ -2,12 +2,14 @@
 import { parseArgs } from "node:util";
 import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/index.ts";
 import { bertStep } from "./bert-step.ts";
+import { checkpointCost } from "./checkpoint.ts";
 import { clipStep } from "./clip-step.ts";
 import type { BenchmarkLine } from "./compare.ts";
 import { curate } from "./curate.ts";
 import { elementwise } from "./elementwise.ts";
 import { generate } from "./generate.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
+import { ranksBenchmark } from "./ranks.ts";
 import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStep } from "./train-step.ts";
 
@@ -32,6 +34,8 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   "clip-step": clipStep,
   tokenizer: tokenizerBenchmark,
   curate,
+  checkpoint: checkpointCost,
+  ranks: ranksBenchmark,
   elementwise,
   generate,
   ...Object.fromEntries(

@@ -61,14 +61,12 @@ const hasLetter = /\p{L}/u;
 const punctuation = /^\p{P}*$/u;
 
 const hashBase = 0x01000193;
-/** Runs seen before with their pieces: open addressing by hash, emptied when half full. */
-const mostKept = 1 << 17;
+/** Runs seen before with their pieces, by hash, in pairs of slots: a new one takes the place of the older of its pair. */
+const slots = 1 << 17;
 const longestKept = 64;
-const slots = mostKept * 2;
 const hashes = new Int32Array(slots);
-let runs = new Array<string | undefined>(slots);
-let piecesOf = new Array<readonly Piece[]>(slots);
-let kept = 0;
+const runs = new Array<string | undefined>(slots);
+const piecesOf = new Array<readonly Piece[]>(slots);
 
 /** Calls `visit` with every piece of `text` in its order, white space other than single blanks included. */
 export function forEachPiece(text: string, visit: (piece: Piece) => void): void {
@@ -91,26 +89,23 @@ export function forEachPiece(text: string, visit: (piece: Piece) => void): void 
 
 /** The pieces of the run from `start` to `end`. */
 function known(text: string, start: number, end: number, hash: number): readonly Piece[] {
-  let slot = (hash ^ (hash >>> 15)) & (slots - 1);
-  for (let run = runs[slot]; run !== undefined; run = runs[slot]) {
-    if (hashes[slot] === hash && run.length === end - start && text.startsWith(run, start)) return piecesOf[slot];
-    slot = (slot + 1) & (slots - 1);
+  const newer = (hash ^ (hash >>> 15)) & (slots - 2);
+  const older = newer + 1;
+  for (let slot = newer; slot <= older; slot++) {
+    const run = runs[slot];
+    if (run === undefined || hashes[slot] !== hash || run.length !== end - start) continue;
+    if (text.startsWith(run, start)) return piecesOf[slot];
   }
   if (end - start > longestKept) return piecesOfRun(text.slice(start, end));
+  hashes[older] = hashes[newer];
+  runs[older] = runs[newer];
+  piecesOf[older] = piecesOf[newer];
   // A copy: a slice would hold on to the whole text.
   const run = Buffer.from(text.slice(start, end), "utf16le").toString("utf16le");
-  const pieces = piecesOfRun(run);
-  if (kept === mostKept) {
-    runs = new Array<string | undefined>(slots);
-    piecesOf = new Array<readonly Piece[]>(slots);
-    kept = 0;
-    return pieces;
-  }
-  hashes[slot] = hash;
-  runs[slot] = run;
-  piecesOf[slot] = pieces;
-  kept++;
-  return pieces;
+  hashes[newer] = hash;
+  runs[newer] = run;
+  piecesOf[newer] = piecesOfRun(run);
+  return piecesOf[newer];
 }
 
 function piecesOfRun(run: string): Piece[] {

@@ -7,6 +7,7 @@ import { clipStep } from "./clip-step.ts";
 import type { BenchmarkLine } from "./compare.ts";
 import { curate } from "./curate.ts";
 import { elementwise } from "./elementwise.ts";
+import { evaluate } from "./evaluate.ts";
 import { generate } from "./generate.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
 import { ranksBenchmark } from "./ranks.ts";
@@ -37,6 +38,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   checkpoint: checkpointCost,
   ranks: ranksBenchmark,
   elementwise,
+  eval: evaluate,
   generate,
   ...Object.fromEntries(
     kernelNames.map((name) => [name, (options: BenchmarkOptions) => kernelBenchmark(name, options)]),

@@ -60,4 +60,26 @@ describe("the forecast of a step", () => {
     expect(one.flops / (6 * parameters * 1024)).toBeGreaterThan(1);
     expect(one.flops / (6 * parameters * 1024)).toBeLessThan(1.15);
   });
+
+  // Seconds of docs/performance.md, measured on a quiet machine; the forecast itself computes nothing.
+  it.each([
+    [{ layers: 5, width: 192, attentionHeads: 6, vocabularySize: 4096 }, 256, 16, "bf16", 1030e9, 0.14],
+    [{ layers: 5, width: 192, attentionHeads: 6, vocabularySize: 4096 }, 256, 16, "f32", 548e9, 0.263],
+    [{ layers: 5, width: 192, attentionHeads: 6, vocabularySize: 4096 }, 256, 16, "f32", 272e9, 0.446],
+    [{ layers: 8, width: 320, attentionHeads: 10, vocabularySize: 4096 }, 256, 8, "bf16", 1030e9, 0.24],
+    [{ layers: 12, width: 768, attentionHeads: 12, vocabularySize: 50_304 }, 1024, 4, "bf16", 1030e9, 4.22],
+  ] as const)(
+    "is within 20 %% of the measured time: %j, %i × %i, %s at %d",
+    async (sizes, length, count, precision, peakFlops, seconds) => {
+      const architecture = architectureNamed("llama");
+      const training = { steps: 100, sequenceLength: length, batchSequences: count, microBatchSequences: count };
+      const told = await forecastStep(
+        architecture,
+        architecture.schema.parse({ ...sizes, context: length }),
+        trainingConfiguration.parse(training),
+        { precision, peakFlops, memoryBytesPerSecond: 46e9 },
+      );
+      expect(Math.abs(told.seconds / seconds - 1)).toBeLessThan(0.2);
+    },
+  );
 });

@@ -1,0 +1,67 @@
+/** Log-likelihoods of a task's choices beside lm-evaluation-harness: the same checkpoint, requests and threads, both in f32. */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { createBackend, Engine } from "../src/engine/index.ts";
+import { itemsOf, readRows, scoreContinuations, taskNamed } from "../src/evaluation/index.ts";
+import { UsageError } from "../src/foundation/index.ts";
+import { prepareTokenizerKernels, readTokenizerJson } from "../src/tokenizer/index.ts";
+import { loadWeights, readModelConfiguration } from "../src/training/index.ts";
+import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
+import type { BenchmarkOptions } from "./main.ts";
+import { startPeer } from "./peer.ts";
+
+const questions = 250;
+
+export async function evaluate(options: BenchmarkOptions): Promise<BenchmarkLine> {
+  const [checkpoint, name, data] = options.arguments;
+  if (data === undefined) {
+    throw new UsageError("a checkpoint, a task and a file of its questions are needed", {
+      remedy: "npm run bench -- eval <checkpoint folder> blimp adjunct_island.jsonl --peer",
+    });
+  }
+  const choices = itemsOf(taskNamed(name), await readRows(data), data)
+    .slice(0, questions)
+    .flatMap((item) => item.choices);
+  const threads = availableParallelism();
+  await prepareTokenizerKernels();
+  const backend = await createBackend("cpu", { threads, precision: "f32" });
+  const { architecture, configuration } = readModelConfiguration(checkpoint);
+  const engine = new Engine(backend, { use: { matrices: "f32" } });
+  const model = architecture.create(engine, configuration);
+  loadWeights(checkpoint, model);
+  const tokenizer = readTokenizerJson(join(checkpoint, "tokenizer.json"));
+  const score = () => scoreContinuations(engine, model, tokenizer, choices, { greedy: true });
+  await score();
+  const requests = choices.map(({ context, continuation }) => [context, continuation]);
+  const comparison = await compare(
+    async () => {
+      const started = performance.now();
+      await score();
+      return (performance.now() - started) / 1000;
+    },
+    options.peer
+      ? [1, 16, 64].map((batchSize) => ({
+          setting: `batches of ${batchSize}`,
+          start: () => startPeer("evaluate.py", { checkpoint, requests, batchSize, threads }),
+        }))
+      : [],
+    options.repetitions,
+    options.warn,
+  );
+  backend.dispose();
+  const { parameters } = architecture.dimensions(configuration);
+  return lineOf(
+    comparison,
+    {
+      name: "eval",
+      config: `${name}, ${choices.length} requests, ${(parameters / 1e6).toFixed(1)}M parameters, f32, ${threads} threads`,
+      unit: "seconds",
+      peerName: "lm-evaluation-harness",
+      shareOfPeak: null,
+    },
+    {
+      requestsPerSecond: choices.length / comparison.tilth.median,
+      peerRequestsPerSecond: comparison.peer && choices.length / comparison.peer.median,
+    },
+  );
+}

@@ -62,7 +62,7 @@ const punctuation = /^\p{P}*$/u;
 
 const hashBase = 0x01000193;
 /** Runs seen before with their pieces, by hash, in pairs of slots: a new one takes the place of the older of its pair. */
-const slots = 1 << 17;
+const slots = 1 << 15;
 const longestKept = 64;
 const hashes = new Int32Array(slots);
 const runs = new Array<string | undefined>(slots);

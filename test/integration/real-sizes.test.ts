@@ -128,7 +128,8 @@ function pairSubject(place: string, backend: Backend, { ids }: Input, isOpenClip
     },
     async step() {
       const loss = await contrastiveStep(engine, model, batch, batch.pairs);
-      optimizer.update(1e-4);
+      // Three pairs alone: larger steps overshoot.
+      optimizer.update(1e-5);
       return loss;
     },
     async save(path) {

@@ -2,7 +2,7 @@
 import { move, transferableSymbol, valueSymbol } from "piscina";
 import { type DecodeTask, decodeShare } from "./decode-task.ts";
 
-export default async function work(task: DecodeTask) {
+export default async function work(task: DecodeTask): Promise<unknown> {
   const result = await decodeShare(task);
   // The pixels change threads without a copy.
   return move({ [transferableSymbol]: [result.pixels.buffer], [valueSymbol]: result } as never);

@@ -2,7 +2,8 @@ import type { ActivationKind } from "../backend.ts";
 import { defineOp, type OpContext } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 
-interface ActivationOptions {
+/** Which function. */
+export interface ActivationOptions {
   readonly kind: ActivationKind;
 }
 

@@ -1,6 +1,6 @@
 /** `npm run bench -- <name> [options]`: Tilth beside its peer; one line for people, or one JSON line. */
 import { parseArgs } from "node:util";
-import { messageOf, nearest, TilthError, UsageError } from "../src/foundation/index.ts";
+import { messageOf, noSuch, TilthError, UsageError } from "../src/foundation/index.ts";
 import { bertStep } from "./bert-step.ts";
 import { checkpointCost } from "./checkpoint.ts";
 import { clipStep } from "./clip-step.ts";
@@ -63,8 +63,7 @@ async function main(): Promise<void> {
   const [name = "", ...rest] = positionals;
   const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
   if (benchmark === undefined) {
-    const guess = nearest(name, Object.keys(benchmarks));
-    throw new UsageError(`there is no benchmark "${name}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+    throw new UsageError(noSuch("benchmark", name, Object.keys(benchmarks)), {
       remedy: `Benchmarks: ${Object.keys(benchmarks).join(", ")}. Usage: ${usage}`,
     });
   }

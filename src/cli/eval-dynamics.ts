@@ -1,9 +1,9 @@
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { comparePaired, type TaskResult, taskNamed } from "../evaluation/index.ts";
 import { TilthError, UsageError, writeFileAtomically } from "../foundation/index.ts";
 import { placesOf } from "../jobs/index.ts";
 import { plotSvg } from "../plots/index.ts";
+import { checkpointNames } from "../training/index.ts";
 import type { Command } from "./command.ts";
 import { runTaskOn, taskOptions } from "./eval-task.ts";
 
@@ -28,11 +28,7 @@ export const dynamics: Command = {
     }
     const task = taskNamed(name);
     const folder = placesOf(runFolder).checkpoints;
-    const steps = existsSync(folder)
-      ? readdirSync(folder)
-          .filter((one) => /^step-\d+$/.test(one))
-          .sort()
-      : [];
+    const steps = checkpointNames(runFolder);
     if (steps.length === 0) {
       throw new TilthError(`${runFolder} has no checkpoints`, {
         remedy: "Give the folder of a run; training.keepCheckpoints says how many it keeps.",

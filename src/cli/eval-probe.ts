@@ -1,6 +1,6 @@
 /** `tilth eval --probe`: what simple classifiers find in a checkpoint's vectors. */
-import { type Estimate, poolings } from "../evaluation/index.ts";
-import { UsageError } from "../foundation/index.ts";
+import { poolings } from "../evaluation/index.ts";
+import { type Estimate, UsageError } from "../foundation/index.ts";
 import { evaluateProbeJob, runJob } from "../jobs/index.ts";
 import type { CommandInput } from "./command.ts";
 import { interruptSignal, progressLine } from "./terminal.ts";

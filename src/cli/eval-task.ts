@@ -1,14 +1,13 @@
 /** `tilth eval --task`: a task's questions on one checkpoint, or on two for a paired comparison. */
 import {
   comparePaired,
-  type Estimate,
   type PairedComparison,
   type TaskDefinition,
   type TaskResult,
   taskNamed,
   tasks,
 } from "../evaluation/index.ts";
-import { UsageError } from "../foundation/index.ts";
+import { type Estimate, UsageError } from "../foundation/index.ts";
 import { evaluateTaskJob, runJob, type TaskContamination } from "../jobs/index.ts";
 import type { CommandInput, OptionDefinition } from "./command.ts";
 import { interruptSignal, progressLine } from "./terminal.ts";

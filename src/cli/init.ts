@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { runPresets, templateNames, templateOf } from "../config/index.ts";
-import { nearest, UsageError, writeFileAtomically } from "../foundation/index.ts";
+import { runPreset, runPresets, templateNames, templateOf } from "../config/index.ts";
+import { noSuch, UsageError, writeFileAtomically } from "../foundation/index.ts";
 import type { Command } from "./command.ts";
 import { say } from "./terminal.ts";
 
@@ -31,18 +31,12 @@ export const init: Command = {
     if (more.length > 0) throw new UsageError(`one folder is expected, got ${more.length + 1}`);
     const template = input.text("template") ?? "text";
     if (!Object.hasOwn(templateNames, template)) {
-      const guess = nearest(template, Object.keys(templateNames));
-      throw new UsageError(`there is no template "${template}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+      throw new UsageError(noSuch("template", template, Object.keys(templateNames)), {
         remedy: `Templates: ${listed.join("; ")}`,
       });
     }
     const preset = input.text("preset");
-    if (preset !== undefined && !Object.hasOwn(runPresets, preset)) {
-      const guess = nearest(preset, Object.keys(runPresets));
-      throw new UsageError(`there is no preset "${preset}"${guess ? `; did you mean "${guess}"?` : ""}`, {
-        remedy: `Presets: ${Object.keys(runPresets).join(", ")}`,
-      });
-    }
+    if (preset !== undefined) runPreset(preset);
     if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}`);
     const file = join(resolve(folder), "tilth.config.ts");
     if (existsSync(file)) throw new UsageError(`${file} is already there; it is not overwritten`);

@@ -7,7 +7,7 @@ export {
   pairsRunConfiguration,
   parsePairsRunConfiguration,
 } from "./pairs-run-configuration.ts";
-export { type RunPreset, runPresets, withPreset } from "./presets.ts";
+export { type RunPreset, runPreset, runPresets, withPreset } from "./presets.ts";
 export {
   defineRun,
   isPairsRun,

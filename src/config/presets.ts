@@ -1,5 +1,5 @@
 /** Whole settings of a run by name: `preset: "bert-base"`. What the run sets itself stands above them. */
-import { nearest, UsageError } from "../foundation/index.ts";
+import { noSuch, UsageError } from "../foundation/index.ts";
 import { modelPreset } from "../models/index.ts";
 
 /** Parts of a run's configuration, as they are written. */
@@ -118,17 +118,18 @@ export const runPresets: Readonly<Record<string, RunPreset>> = {
   },
 };
 
+/** The preset of that name. Throws UsageError with the names that there are. */
+export function runPreset(name: unknown): RunPreset {
+  if (typeof name === "string" && Object.hasOwn(runPresets, name)) return runPresets[name];
+  const names = Object.keys(runPresets);
+  throw new UsageError(noSuch("preset", String(name), names), { remedy: `Presets: ${names.join(", ")}` });
+}
+
 /** A run's settings over those of the preset that it names; as they are where it names none. Throws UsageError for an unknown one. */
 export function withPreset(value: unknown): unknown {
   if (value === null || typeof value !== "object" || !("preset" in value)) return value;
   const { preset: name, ...own } = value;
-  const preset = typeof name === "string" && Object.hasOwn(runPresets, name) ? runPresets[name] : undefined;
-  if (preset === undefined) {
-    const guess = nearest(String(name), Object.keys(runPresets));
-    throw new UsageError(`there is no preset "${name}"${guess ? `; did you mean "${guess}"?` : ""}`, {
-      remedy: `Presets: ${Object.keys(runPresets).join(", ")}`,
-    });
-  }
+  const preset = runPreset(name);
   const { describe: _, ...settings } = preset;
   const { architecture, configuration } = modelPreset(name as string);
   return merged({ ...settings, model: { architecture, ...configuration } }, own);

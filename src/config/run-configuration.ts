@@ -1,7 +1,7 @@
 /** What a run is told, from the raw files to the evaluation: one strict object, every default in it. */
 import { z } from "zod";
 import { corpusSettings, corpusSources, evaluationSets, mixtureSettings } from "../corpus/index.ts";
-import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
+import { parseSettings, positiveInteger, settingsObject, UsageError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
 import { tokenizerSettings } from "../tokenizer/index.ts";
@@ -13,8 +13,6 @@ import {
   parsePairsRunConfiguration,
 } from "./pairs-run-configuration.ts";
 import { withPreset } from "./presets.ts";
-
-const positiveInteger = z.int().positive();
 
 const evaluationConfiguration = settingsObject("evaluation", {
   window: positiveInteger.optional().describe("tokens; the training sequence length if left out"),

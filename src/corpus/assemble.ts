@@ -1,5 +1,5 @@
 /** From partial rows, relations and revisions to the rows of the store, one partition in memory at a time. */
-import { TilthError } from "../foundation/errors.ts";
+import { TilthError } from "../foundation/index.ts";
 import type { DocumentRow, Rejection, Split } from "./document.ts";
 import type { LicencePolicy, LicenceVerdict } from "./licences/index.ts";
 import { type PartitionTask, partitionRows } from "./partition.ts";

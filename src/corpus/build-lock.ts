@@ -1,7 +1,7 @@
 /** One build of a corpus at a time on a machine: the second one would take the first one's temporary files for leftovers. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { codeOf, TilthError } from "../foundation/errors.ts";
+import { codeOf, TilthError } from "../foundation/index.ts";
 
 /** Held from its making until `release`; what a killed build left of it is taken over. */
 export class BuildLock {

@@ -2,18 +2,19 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { messageOf, TilthError } from "../foundation/errors.ts";
 import {
   canonicalJson,
   hashFile,
   hashOf,
+  messageOf,
+  packageVersion,
   publishFolder,
   removeLeftovers,
+  TilthError,
   temporaryNameFor,
+  type WorkOptions,
   writeFileAtomically,
-} from "../foundation/files.ts";
-import type { WorkOptions } from "../foundation/progress.ts";
-import { packageVersion } from "../foundation/workers.ts";
+} from "../foundation/index.ts";
 import { corpusRows, countRow, emptyCounts } from "./assemble.ts";
 import { BuildLock } from "./build-lock.ts";
 import { prepareClassifiers } from "./classifier/index.ts";

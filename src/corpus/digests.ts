@@ -1,5 +1,5 @@
 /** What the builder keeps in memory of every document while it looks at all of them: columns of numbers, no text. */
-import { TilthError } from "../foundation/errors.ts";
+import { TilthError } from "../foundation/index.ts";
 import type { PartialRow } from "./process.ts";
 
 /** The digests of one partition, as they travel from a worker. */

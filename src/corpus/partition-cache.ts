@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
-import { writeFileAtomically } from "../foundation/files.ts";
+import { writeFileAtomically } from "../foundation/index.ts";
 import type { PartialRow } from "./process.ts";
 
 /** Bytes of the SHA-256 in front of every entry. */

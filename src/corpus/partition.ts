@@ -1,7 +1,6 @@
 /** Partitions: how a list of documents is cut, and what a worker does with one piece. */
 import { createHash } from "node:crypto";
-import { canonicalJson, hashOf } from "../foundation/files.ts";
-import { packageVersion } from "../foundation/workers.ts";
+import { canonicalJson, hashOf, packageVersion } from "../foundation/index.ts";
 import { type PackedDigests, packDigests } from "./digests.ts";
 import type { Rejection } from "./document.ts";
 import { readCachedRows, writeCachedRows } from "./partition-cache.ts";

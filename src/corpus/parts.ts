@@ -3,9 +3,15 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { messageOf, TilthError, UsageError } from "../foundation/errors.ts";
-import { canonicalJson, hashOf, writeFileAtomically } from "../foundation/files.ts";
-import type { WorkOptions } from "../foundation/progress.ts";
+import {
+  canonicalJson,
+  hashOf,
+  messageOf,
+  TilthError,
+  UsageError,
+  type WorkOptions,
+  writeFileAtomically,
+} from "../foundation/index.ts";
 import { type BuildPlan, buildCorpus, type CorpusBuild, type CorpusBuildOptions, planBuild } from "./build.ts";
 import { runPartitions } from "./run-partitions.ts";
 

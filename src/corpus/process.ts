@@ -1,8 +1,7 @@
 /** One partition of documents, from bytes to rows without relations: pure but for reading the files it is given. */
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
-import { codeOf, messageOf, TilthError } from "../foundation/errors.ts";
-import { hashOf } from "../foundation/files.ts";
+import { codeOf, hashOf, messageOf, TilthError } from "../foundation/index.ts";
 import { type JudgingClassifier, scoreDocument } from "./classifier/index.ts";
 import { contentFingerprint, type DeduplicationSettings, minHashSignature } from "./dedup/index.ts";
 import type { Rejection } from "./document.ts";

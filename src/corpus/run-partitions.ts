@@ -3,9 +3,7 @@
  * document that hangs or kills its worker is recorded and given up, and the others of its partition go on.
  */
 import { Piscina } from "piscina";
-import { codeOf, InterruptedError, messageOf, revived } from "../foundation/errors.ts";
-import type { WorkOptions } from "../foundation/progress.ts";
-import { workerFile } from "../foundation/workers.ts";
+import { codeOf, InterruptedError, messageOf, revived, type WorkOptions, workerFile } from "../foundation/index.ts";
 import type { Rejection } from "./document.ts";
 import { type AbandonedDocument, type PartitionResult, type PartitionTask, runPartition } from "./partition.ts";
 import type { PartitionAnswer } from "./worker.ts";

@@ -1,6 +1,6 @@
 /** The settings of a corpus: one strict object, every default in it. */
 import { z } from "zod";
-import { parseSettings, settingsObject } from "../foundation/schema.ts";
+import { parseSettings, settingsObject } from "../foundation/index.ts";
 import { corpusClassifier } from "./classifier/index.ts";
 import { decontaminationSettings, type EvaluationSet, evaluationSet } from "./decontamination/index.ts";
 import { deduplicationSettings } from "./dedup/index.ts";

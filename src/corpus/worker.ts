@@ -1,5 +1,5 @@
 /** Entry point of a worker thread of the corpus build: one partition a call. */
-import { type TransferredError, transferable } from "../foundation/errors.ts";
+import { type TransferredError, transferable } from "../foundation/index.ts";
 import { type PartitionResult, type PartitionTask, runPartition } from "./partition.ts";
 
 /** What a worker answers: errors are values, since a thread boundary would strip them of their class. */

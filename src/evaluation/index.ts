@@ -2,6 +2,7 @@
 export * from "./baselines/index.ts";
 export { evaluateLikelihood, type LikelihoodResult, type WindowOptions } from "./bits-per-byte.ts";
 export * from "./image-text/index.ts";
+export { comparePaired, type PairedComparison } from "./paired.ts";
 export * from "./probes/index.ts";
 export {
   type Pooling,
@@ -16,6 +17,5 @@ export {
   type SampleEfficiency,
   sampleEfficiency,
 } from "./sample-efficiency.ts";
-export * from "./statistics/index.ts";
 export * from "./tasks/index.ts";
 export { bagsOfWords, type WordOrderExamples, wordOrderExamples } from "./word-order.ts";

@@ -2,9 +2,8 @@
  * How many labels pre-training saves: the same linear head on the representations of a checkpoint and on those of the same model
  * with random weights, at growing numbers of labels.
  */
-import { Random, TilthError } from "../foundation/index.ts";
-import { type LabelledFeatures, linearProbe } from "./probes/index.ts";
-import { bootstrapMean, type Estimate } from "./statistics/index.ts";
+import { bootstrapMean, type Estimate, Random, TilthError } from "../foundation/index.ts";
+import { examplesOf, type LabelledFeatures, linearProbe } from "./probes/index.ts";
 
 /** Accuracy on the test examples with that many labels. */
 export interface EfficiencyPoint extends Estimate {
@@ -104,12 +103,6 @@ function shuffled<Item>(items: Item[], random: Random): Item[] {
     [items[i], items[other]] = [items[other], items[i]];
   }
   return items;
-}
-
-function examplesOf({ features, width, labels }: LabelledFeatures, chosen: readonly number[]): LabelledFeatures {
-  const out = new Float32Array(chosen.length * width);
-  chosen.forEach((index, row) => void out.set(features.subarray(index * width, (index + 1) * width), row * width));
-  return { features: out, width, labels: Int32Array.from(chosen, (index) => labels[index]) };
 }
 
 /** What always naming the most frequent class gives. */

@@ -76,7 +76,7 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** The candidate nearest to `value` by edit distance, or undefined when none is near: for "did you mean". */
+/** The candidate nearest to `value` by edit distance, or undefined when none is near. */
 export function nearest(value: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(value.length / 3)) + 1;
@@ -88,6 +88,18 @@ export function nearest(value: string, candidates: Iterable<string>): string | u
     }
   }
   return best;
+}
+
+/** `did you mean "x"?` with the nearest candidate; undefined when none is near. */
+export function didYouMean(value: string, candidates: Iterable<string>): string | undefined {
+  const near = nearest(value, candidates);
+  return near === undefined ? undefined : `did you mean "${near}"?`;
+}
+
+/** The message for a name that is not in a table: `there is no preset "x"; did you mean "y"?`. */
+export function noSuch(what: string, name: string, known: Iterable<string>): string {
+  const question = didYouMean(name, known);
+  return `there is no ${what} "${name}"${question === undefined ? "" : `; ${question}`}`;
 }
 
 function editDistance(a: string, b: string): number {

@@ -1,24 +1,21 @@
 /** Schemas of what users write: strict objects that suggest the name that was meant, and errors that name every fault. */
 import { z } from "zod";
-import { nearest, UsageError } from "./errors.ts";
+import { didYouMean, UsageError } from "./errors.ts";
 
 /** A count of something that there must be at least one of. */
 export const positiveInteger = z.number().int().positive();
 
 /** A strict object of settings; an unknown key is named together with the known one that is near. `what`: "corpus". */
 export function settingsObject<Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) {
-  return z.strictObject(shape, { error: unknownKeys(what, Object.keys(shape)) });
+  return z.strictObject(shape, { error: unknownKeys(`setting of a ${what}`, Object.keys(shape)) });
 }
 
-/** The error for unknown keys of a strict object: names each, and the known one that is near. */
+/** The error for unknown keys of a strict object: names each, and the known one that is near. `what`: "filter". */
 export function unknownKeys(what: string, known: readonly string[]): z.core.$ZodErrorMap {
   return (issue) => {
     if (issue.code !== "unrecognized_keys") return undefined;
     return issue.keys
-      .map((key) => {
-        const near = nearest(key, known);
-        return `"${key}" is no setting of a ${what}; ${near === undefined ? `known are ${known.join(", ")}` : `did you mean "${near}"?`}`;
-      })
+      .map((key) => `"${key}" is no ${what}; ${didYouMean(key, known) ?? `known are ${known.join(", ")}`}`)
       .join("; ");
   };
 }

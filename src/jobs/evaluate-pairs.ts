@@ -1,13 +1,6 @@
 /** Retrieval and zero-shot classification of a checkpoint on images with captions. */
-import {
-  bootstrapMean,
-  classifyZeroShot,
-  type Estimate,
-  meanDirection,
-  promptsOf,
-  type ZeroShotResult,
-} from "../evaluation/index.ts";
-import { TilthError } from "../foundation/index.ts";
+import { classifyZeroShot, meanDirection, promptsOf, type ZeroShotResult } from "../evaluation/index.ts";
+import { bootstrapMean, type Estimate, TilthError } from "../foundation/index.ts";
 import { classTemplate, ImageLoader, readPairs } from "../images/index.ts";
 import { embedPairs, type RecallResult, retrieval } from "../objectives/index.ts";
 import { PairStream, textBatchOf } from "../training/index.ts";

@@ -3,16 +3,21 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { type Backend, Engine } from "../engine/index.ts";
 import {
-  bootstrapMean,
-  type Estimate,
-  type LabelledFeatures,
+  examplesOf,
   linearProbe,
   nearestNeighbourProbe,
   type Pooling,
   type ProbeResult,
   representationsOf,
 } from "../evaluation/index.ts";
-import { mixKeys, type Progress, parseSettings, TilthError } from "../foundation/index.ts";
+import {
+  bootstrapMean,
+  type Estimate,
+  mixKeys,
+  type Progress,
+  parseSettings,
+  TilthError,
+} from "../foundation/index.ts";
 import { classTemplate, ImageLoader, type ImageTextPair, readPairs } from "../images/index.ts";
 import { embedPairs } from "../objectives/index.ts";
 import { PairStream } from "../training/index.ts";
@@ -170,15 +175,9 @@ function resultOf(
       { remedy: 'Give more lines of {"text", "label"}, or pictures whose set names classes.' },
     );
   }
-  const part = (vectors: Float32Array, rows: readonly number[]): LabelledFeatures => {
-    const features = new Float32Array(rows.length * width);
-    rows.forEach((row, index) => {
-      features.set(vectors.subarray(row * width, (row + 1) * width), index * width);
-    });
-    return { features, width, labels: Int32Array.from(rows, (row) => classes.indexOf(examples[row].label)) };
-  };
-  const probes = (vectors: Float32Array): ProbeFigures => {
-    const [train, test] = [part(vectors, trainRows), part(vectors, testRows)];
+  const labels = Int32Array.from(examples, ({ label }) => classes.indexOf(label));
+  const probes = (features: Float32Array): ProbeFigures => {
+    const [train, test] = [trainRows, testRows].map((rows) => examplesOf({ features, width, labels }, rows));
     const estimate = ({ predictions }: ProbeResult) =>
       bootstrapMean(Array.from(predictions, (one, row) => Number(one === test.labels[row])));
     return {

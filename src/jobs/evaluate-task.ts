@@ -1,16 +1,7 @@
 /** A task's questions on a checkpoint. */
 import { contaminationOf, openDocumentStore, type SetContamination } from "../corpus/index.ts";
-import {
-  bootstrapMean,
-  type Estimate,
-  itemsOf,
-  readRows,
-  runTask,
-  type TaskItem,
-  type TaskResult,
-  taskNamed,
-} from "../evaluation/index.ts";
-import type { Progress } from "../foundation/index.ts";
+import { itemsOf, readRows, runTask, type TaskItem, type TaskResult, taskNamed } from "../evaluation/index.ts";
+import { bootstrapMean, type Estimate, type Progress } from "../foundation/index.ts";
 import { loadModel } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";

@@ -32,7 +32,7 @@ export function watchRun({ intervalSeconds = 1, end = endAtOnce, ...options }: W
   const file = flightRecorderFile(options.runFolder, options.rank);
   let warnedOf = -1;
   const look = () => {
-    const events = stillSince(file, 2) === undefined ? [] : readFlightRecorder(file);
+    const events = isStill(file, 2) ? readFlightRecorder(file) : [];
     const last = events.at(-1);
     if (last === undefined) return;
     const seconds = (Date.now() - Date.parse(last.at)) / 1000;
@@ -57,13 +57,12 @@ export function watchRun({ intervalSeconds = 1, end = endAtOnce, ...options }: W
   return () => clearInterval(timer);
 }
 
-/** Seconds since the file was written, where they are more than `seconds`. */
-function stillSince(file: string, seconds: number): number | undefined {
+/** Whether the file is there and was not written for `seconds`. */
+function isStill(file: string, seconds: number): boolean {
   try {
-    const age = (Date.now() - statSync(file).mtimeMs) / 1000;
-    return age > seconds ? age : undefined;
+    return Date.now() - statSync(file).mtimeMs > seconds * 1000;
   } catch {
-    return undefined;
+    return false;
   }
 }
 

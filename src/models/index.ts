@@ -1,5 +1,5 @@
 /** The architectures: one file each, one line here. */
-import { nearest, TilthError } from "../foundation/index.ts";
+import { noSuch, TilthError } from "../foundation/index.ts";
 import { type BertConfiguration, bert } from "./bert.ts";
 import { clip } from "./clip.ts";
 import { gpt2 } from "./gpt2.ts";
@@ -36,8 +36,7 @@ export function architecturesOf(families: readonly ModelFamily[]): string[] {
 export function architectureNamed(name: string): Architecture<unknown> {
   const architecture = architectures[name];
   if (architecture === undefined) {
-    const guess = nearest(name, architectureNames);
-    throw new TilthError(`there is no architecture "${name}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+    throw new TilthError(noSuch("architecture", name, architectureNames), {
       remedy: `Architectures: ${architectureNames.join(", ")}`,
     });
   }

@@ -1,5 +1,5 @@
 /** Sizes of models by name: the papers' own, and small ones that train in minutes on two cores. */
-import { nearest, UsageError } from "../foundation/index.ts";
+import { noSuch, UsageError } from "../foundation/index.ts";
 
 /** An architecture with its sizes; the vocabulary and its end come from the tokenizer. */
 export interface ModelPreset {
@@ -98,8 +98,7 @@ export const modelPresets: Readonly<Record<string, ModelPreset>> = {
 export function modelPreset(name: string): ModelPreset {
   const preset = Object.hasOwn(modelPresets, name) ? modelPresets[name] : undefined;
   if (preset !== undefined) return preset;
-  const guess = nearest(name, Object.keys(modelPresets));
-  throw new UsageError(`there is no preset "${name}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+  throw new UsageError(noSuch("preset", name, Object.keys(modelPresets)), {
     remedy: `Presets: ${Object.keys(modelPresets).join(", ")}`,
   });
 }

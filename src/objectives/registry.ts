@@ -1,6 +1,6 @@
 /** The objectives: one file each, one line here. */
 import { z } from "zod";
-import { nearest, parseSettings, UsageError } from "../foundation/index.ts";
+import { noSuch, parseSettings, UsageError } from "../foundation/index.ts";
 import { contrastive } from "./contrastive.ts";
 import { maskedToken } from "./masked-token.ts";
 import { nextToken } from "./next-token.ts";
@@ -54,8 +54,7 @@ export function chooseObjective(value: z.infer<typeof objectiveSettings>, sequen
 export function objectiveNamed(kind: string): ObjectiveDefinition | ObjectiveEntry {
   if (Object.hasOwn(objectives, kind)) return objectives[kind as ObjectiveName];
   const names = Object.keys(objectives);
-  const guess = nearest(kind, names);
-  throw new UsageError(`there is no objective "${kind}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+  throw new UsageError(noSuch("objective", kind, names), {
     remedy: `Objectives: ${names.join(", ")}`,
   });
 }

@@ -10,17 +10,21 @@ export type PlotOptions = Omit<
   "document" | "figure" | "title" | "subtitle" | "caption" | "style"
 >;
 
+type PlotDocument = NonNullable<ObservablePlot.PlotOptions["document"]>;
+
 const style = { background: "white", color: "#222", fontFamily: "system-ui, sans-serif", fontSize: "12px" };
+
+/** The library and a document for what it draws. */
+export async function openPlotLibrary() {
+  const [plot, { parseHTML }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
+  const { document } = parseHTML("<!doctype html><html><body></body></html>");
+  return { plot, document: document as unknown as PlotDocument };
+}
 
 /** One SVG element as text, complete as a file of its own and inside a page. `describe` gets the library for its marks. */
 export async function plotSvg(describe: (plot: Plot) => PlotOptions): Promise<string> {
-  const [plot, { parseHTML }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
-  const { document } = parseHTML("<!doctype html><html><body></body></html>");
-  const svg = plot.plot({
-    ...describe(plot),
-    style,
-    document: document as unknown as ObservablePlot.PlotOptions["document"],
-  });
+  const { plot, document } = await openPlotLibrary();
+  const svg = plot.plot({ ...describe(plot), style, document });
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   return `${svg.outerHTML}\n`;
 }

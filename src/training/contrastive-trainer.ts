@@ -4,7 +4,7 @@ import type { ImageTextArchitecture, ImageTextModel } from "../models/index.ts";
 import { contrastiveLossOf, contrastiveStep, embedPairs, type PairBatch, retrieval } from "../objectives/index.ts";
 import type { ContrastiveConfiguration } from "./contrastive-configuration.ts";
 import type { Phase } from "./flight-recorder.ts";
-import { createOptimizer, withUpdateRatio } from "./optimization.ts";
+import { createOptimizer, runUpdate } from "./optimization.ts";
 import type { PairStream } from "./pairs.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { GradientResult, StepResult, Trainable, UpdateResult, ValidationResult } from "./trainable.ts";
@@ -58,14 +58,14 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
 
   async applyGradients(): Promise<UpdateResult> {
     this.onPhase?.("update");
-    const learningRate = learningRateAt(this.step + 1, this.configuration);
+    const step = this.step + 1;
+    const learningRate = learningRateAt(step, this.configuration);
     const update = async () => {
       this.optimizer.update(learningRate);
       await this.clipTemperature();
     };
-    const isMeasured = (this.step + 1) % this.configuration.updateRatioEvery === 0;
-    const updateRatio = isMeasured ? await withUpdateRatio(this.model.arena, update) : void (await update());
-    return { learningRate, ...(updateRatio !== undefined && { updateRatio }) };
+    const measured = await runUpdate(this.model.arena, step, this.configuration, update);
+    return { learningRate, ...measured };
   }
 
   discardGradients(): void {

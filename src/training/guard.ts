@@ -1,4 +1,5 @@
 /** Looks at every step before it is taken: is the loss a number, and is it near those before? */
+import { quantile } from "../foundation/index.ts";
 import type { GuardConfiguration } from "./configuration.ts";
 
 /** What is to be done with a step. */
@@ -56,15 +57,10 @@ export class LossGuard {
   private spikeLimit(): number | undefined {
     const { spikeWindow, spikeDeviations } = this.settings;
     if (this.recentLosses.length < spikeWindow / 2) return undefined;
-    const middle = median(this.recentLosses);
-    const deviation = 1.4826 * median(this.recentLosses.map((loss) => Math.abs(loss - middle)));
+    const middle = quantile(this.recentLosses, 0.5);
+    const distances = this.recentLosses.map((loss) => Math.abs(loss - middle));
+    const deviation = 1.4826 * quantile(distances, 0.5);
     // Losses that hardly move would make a spike of every rounding.
     return middle + spikeDeviations * Math.max(deviation, 0.005 * Math.abs(middle));
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }

@@ -45,8 +45,19 @@ export function createAverage(arena: ParameterArena, decay: number | undefined):
   return decay === undefined ? undefined : new WeightAverage(arena, decay);
 }
 
-/** Runs an update and measures ‖update‖ / ‖weights before it‖. */
-export async function withUpdateRatio(arena: ParameterArena, update: () => Promise<void>): Promise<number> {
+/** Runs an update; every `updateRatioEvery` steps with ‖update‖ / ‖weights before it‖. */
+export async function runUpdate(
+  arena: ParameterArena,
+  step: number,
+  { updateRatioEvery }: Pick<TrainingConfiguration, "updateRatioEvery">,
+  update: () => Promise<void>,
+): Promise<{ readonly updateRatio?: number }> {
+  if (step % updateRatioEvery === 0) return { updateRatio: await withUpdateRatio(arena, update) };
+  await update();
+  return {};
+}
+
+async function withUpdateRatio(arena: ParameterArena, update: () => Promise<void>): Promise<number> {
   const { backend, length } = arena;
   const [before, norm] = [backend.allocate(length * 4), backend.allocate(64)];
   try {

@@ -35,9 +35,16 @@ export function batchSequencesAt(batch: number, { batchSequences, batchWarmup }:
 
 /** Sequences of all batches before `batch` (from 1): where it begins in the order of data. */
 export function sequencesBefore(batch: number, settings: BatchSettings): number {
-  const warm = Math.min(batch - 1, settings.batchWarmup?.steps ?? 0);
-  let total = (batch - 1 - warm) * settings.batchSequences;
-  for (let one = 1; one <= warm; one++) total += batchSequencesAt(one, settings);
+  const { batchSequences, batchWarmup } = settings;
+  const before = batch - 1;
+  if (batchWarmup === undefined) return before * batchSequences;
+  const { startSequences, incrementSequences, steps } = batchWarmup;
+  const stages = (batchSequences - startSequences) / incrementSequences;
+  let total = before * startSequences;
+  // Each stage adds its increment to every batch that comes after its first ones.
+  for (let stage = 1; stage <= stages; stage++) {
+    total += incrementSequences * Math.max(0, before - Math.ceil((stage * steps) / stages));
+  }
   return total;
 }
 

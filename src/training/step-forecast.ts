@@ -2,11 +2,12 @@
  * Memory and time of an optimizer step before it is taken: the step runs on a backend that only counts, and what it counts is
  * weighed with the machine's measured rates (a roofline: a kernel takes as long as its products or its memory traffic).
  */
-import { AdamW, createCountingBackend, Engine, type KernelWork, Muon, type Precision } from "../engine/index.ts";
+import { createCountingBackend, Engine, type KernelWork, type Precision } from "../engine/index.ts";
 import { Random } from "../foundation/index.ts";
 import type { Architecture } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, type TokenSource } from "../objectives/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
+import { createOptimizer } from "./optimization.ts";
 
 /** What a device does a second, measured (`tilth doctor`) or from a catalogue. */
 export interface DeviceRates {
@@ -57,12 +58,11 @@ export async function forecastStep(
   ),
 ): Promise<StepForecast> {
   const { objective, specialTokens } = chosen;
-  const { sequenceLength, batchSequences, microBatchSequences, optimizer: settings } = training;
+  const { sequenceLength, batchSequences, microBatchSequences } = training;
   const backend = createCountingBackend(rates.precision);
   const engine = new Engine(backend, { activationCheckpointing: training.activationCheckpointing });
   const model = architecture.create(engine, modelConfiguration);
-  const Kind = settings.kind === "muon" ? Muon : AdamW;
-  const optimizer = new Kind(model.arena, { ...settings, maximumGradientNorm: settings.maximumGradientNorm ?? 1 });
+  const optimizer = createOptimizer(model.arena, training.optimizer, { rank: 0, size: 1 }, false);
   const stateBytes = backend.memory().bytes;
   const source = randomTokenSource(
     architecture.dimensions(modelConfiguration).vocabularySize,

@@ -13,7 +13,7 @@ import {
 import { requireEvenShares, type TrainingConfiguration } from "./configuration.ts";
 import type { Phase } from "./flight-recorder.ts";
 import { GradientReducer } from "./gradient-reducer.ts";
-import { createAverage, createOptimizer, withUpdateRatio } from "./optimization.ts";
+import { createAverage, createOptimizer, runUpdate } from "./optimization.ts";
 import { batchSequencesAt, learningRateAt, sequenceLengthAt, sequencesBefore } from "./schedule.ts";
 import { cutShorter } from "./shorter-sequences.ts";
 import type { TokenStream } from "./tokens.ts";
@@ -108,7 +108,8 @@ export class Trainer implements Trainable<TokenStream> {
 
   async applyGradients(): Promise<UpdateResult> {
     this.onPhase?.("update");
-    const learningRate = learningRateAt(this.step + 1, this.configuration);
+    const step = this.step + 1;
+    const learningRate = learningRateAt(step, this.configuration);
     const update = async () => {
       this.optimizer.update(learningRate);
       const { arena } = this.model;
@@ -116,10 +117,9 @@ export class Trainer implements Trainable<TokenStream> {
         if (length > 0) await this.ranks.broadcast(this.engine.backend, arena.valueArena(start, length), owner);
       }
     };
-    const isMeasured = (this.step + 1) % this.configuration.updateRatioEvery === 0;
-    const updateRatio = isMeasured ? await withUpdateRatio(this.model.arena, update) : void (await update());
+    const measured = await runUpdate(this.model.arena, step, this.configuration, update);
     this.average?.update();
-    return { learningRate, ...(updateRatio !== undefined && { updateRatio }) };
+    return { learningRate, ...measured };
   }
 
   discardGradients(): void {

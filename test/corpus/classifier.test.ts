@@ -14,7 +14,7 @@ import {
   writeClassifier,
 } from "../../src/corpus/classifier/index.ts";
 import { corpusClassifier } from "../../src/corpus/classifier/settings.ts";
-import { Random } from "../../src/foundation/random.ts";
+import { Random } from "../../src/foundation/index.ts";
 
 let root: string;
 beforeEach(() => {

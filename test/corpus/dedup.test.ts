@@ -14,7 +14,7 @@ import {
   SignatureStore,
 } from "../../src/corpus/dedup/index.ts";
 import { buildTextLibrary, useTextKernels } from "../../src/corpus/text/index.ts";
-import { Random } from "../../src/foundation/random.ts";
+import { Random } from "../../src/foundation/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tilth-dedup-"));
 afterAll(() => rmSync(folder, { recursive: true }));

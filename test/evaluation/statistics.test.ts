@@ -1,7 +1,7 @@
 /** Intervals and paired tests against values known in closed form. */
 import { describe, expect, it } from "vitest";
-import { bootstrapMean, comparePaired } from "../../src/evaluation/index.ts";
-import { Random } from "../../src/foundation/index.ts";
+import { comparePaired } from "../../src/evaluation/index.ts";
+import { bootstrapMean, Random } from "../../src/foundation/index.ts";
 
 describe("bootstrapMean", () => {
   it("holds the true mean in about 95 of 100 samples", () => {

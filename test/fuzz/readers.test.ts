@@ -7,8 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeText, extractHtml } from "../../src/corpus/normalise/index.ts";
 import { readDocument } from "../../src/corpus/process.ts";
 import { type CorpusSourceInput, corpusSource, listSources } from "../../src/corpus/readers/index.ts";
-import { TilthError } from "../../src/foundation/index.ts";
-import { Random } from "../../src/foundation/random.ts";
+import { Random, TilthError } from "../../src/foundation/index.ts";
 import { jsonLines, tarOf, warcOf, writeParquet, zstdFrame } from "../corpus/formats.ts";
 
 const filesOfEachFormat = Number(process.env.TILTH_FUZZ_FILES ?? 40);

@@ -1,5 +1,5 @@
 /** Precision, recall, F1 and area under the ROC curve, each with a 95 % bootstrap interval. */
-import { bootstrap } from "../../foundation/bootstrap.ts";
+import { bootstrap } from "../../foundation/index.ts";
 import type { ClassifierEvaluation } from "./model.ts";
 
 /** How well `scores` tell the positives from the rest; at the threshold, and over all of them (AUC). */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { UsageError } from "../../foundation/errors.ts";
+import { UsageError } from "../../foundation/index.ts";
 import type { DocumentKind, Rejection } from "../document.ts";
 import { type Classifier, readClassifier } from "./model.ts";
 import type { CorpusClassifier } from "./settings.ts";

@@ -2,8 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { messageOf, TilthError } from "../../foundation/errors.ts";
-import { writeFileAtomically } from "../../foundation/files.ts";
+import { messageOf, TilthError, writeFileAtomically } from "../../foundation/index.ts";
 import { FeatureReader } from "./features.ts";
 import { classifierSettings } from "./settings.ts";
 

@@ -1,6 +1,6 @@
 /** How a classifier is trained, and how a corpus uses one. */
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { documentKinds } from "../document.ts";
 
 export const classifierSettings = settingsObject("classifier", {

@@ -1,7 +1,6 @@
 /** Training: logistic regression by AdaGrad over sparse features, the same bits for the same texts and settings. */
 import { createHash } from "node:crypto";
-import { UsageError } from "../../foundation/errors.ts";
-import { Random } from "../../foundation/random.ts";
+import { Random, UsageError } from "../../foundation/index.ts";
 import { evaluateScores } from "./evaluate.ts";
 import { FeatureReader } from "./features.ts";
 import { type ClassifierEvaluation, logit, sigmoid } from "./model.ts";

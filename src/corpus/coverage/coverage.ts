@@ -1,5 +1,5 @@
 /** Evaluation coverage: what share of a task's words, n-grams and topics the training documents hold. */
-import { bootstrap, type Estimate } from "../../foundation/bootstrap.ts";
+import { bootstrapMean, type Estimate } from "../../foundation/index.ts";
 import { GramIndex, type LoadedEvaluationSet } from "../decontamination/index.ts";
 import type { DocumentStore } from "../store/index.ts";
 import { buildTextLibrary, useTextKernels } from "../text/index.ts";
@@ -190,7 +190,7 @@ function resultOf(
       bytes: topic.bytes,
       covered: isCovered(topic),
     })),
-    itemsInCoveredTopics: inTopics.length === 0 ? null : meanOf(inTopics),
+    itemsInCoveredTopics: inTopics.length === 0 ? null : bootstrapMean(inTopics),
   };
 }
 
@@ -219,14 +219,6 @@ function gramCoverage(
     distinct: distinct.size,
     covered: [...distinct].reduce((sum, gram) => sum + seen[gram], 0),
     items: shares.length,
-    ofItem: shares.length === 0 ? null : meanOf(shares),
+    ofItem: shares.length === 0 ? null : bootstrapMean(shares),
   };
-}
-
-/** The mean with its bootstrap interval. */
-function meanOf(values: readonly number[]): Estimate {
-  const statistics = ([occurrences]: readonly Uint32Array[]) => ({
-    mean: values.reduce((sum, value, at) => sum + value * occurrences[at], 0) / values.length,
-  });
-  return bootstrap([values.length], statistics).mean;
 }

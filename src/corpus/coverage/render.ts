@@ -1,5 +1,5 @@
 /** Evaluation coverage for a terminal. */
-import type { Estimate } from "../../foundation/bootstrap.ts";
+import type { Estimate } from "../../foundation/index.ts";
 import { formatBytes, formatCount, formatShare, printable, shorten } from "../report/format.ts";
 import { coveringDocuments, type TaskCoverage } from "./coverage.ts";
 

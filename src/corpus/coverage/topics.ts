@@ -1,5 +1,5 @@
 /** Topics of a task's items: its own labels, or spherical k-means over TF-IDF vectors (Dhillon and Modha 2001). */
-import { Random } from "../../foundation/random.ts";
+import { Random } from "../../foundation/index.ts";
 
 /** How often each word, by its number, occurs in an item. */
 export type ItemWords = ReadonlyMap<number, number>;

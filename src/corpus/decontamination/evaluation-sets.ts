@@ -4,9 +4,7 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { z } from "zod";
-import { messageOf, TilthError } from "../../foundation/errors.ts";
-import { hashFile } from "../../foundation/files.ts";
-import { settingsObject } from "../../foundation/schema.ts";
+import { hashFile, messageOf, settingsObject, TilthError } from "../../foundation/index.ts";
 import { sqlString } from "../store/write.ts";
 
 const shape = {

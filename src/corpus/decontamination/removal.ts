@@ -1,6 +1,6 @@
 /** Takes evaluation texts out of a training set by GPT-3's rule (Brown et al. 2020, appendix C). */
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import type { Revisions, Texts } from "../revisions.ts";
 import type { GramMatches } from "../text/index.ts";
 import type { LoadedEvaluationSet } from "./evaluation-sets.ts";

@@ -1,7 +1,7 @@
 /** Repeated lines and paragraphs, by hash. Memory does not depend on the corpus: hashes wait on disk in buckets. */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { writeFully } from "../../foundation/files.ts";
+import { writeFully } from "../../foundation/index.ts";
 import { finaliseHash } from "../normalise/hashing.ts";
 import { textKernels } from "../text/index.ts";
 import { type RepeatSearch, removeSpans } from "./repeats.ts";

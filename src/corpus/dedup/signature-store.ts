@@ -1,8 +1,7 @@
 /** MinHash signatures of a whole corpus, on disk: memory holds none of them. */
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { TilthError } from "../../foundation/errors.ts";
-import { writeFully } from "../../foundation/files.ts";
+import { TilthError, writeFully } from "../../foundation/index.ts";
 
 const bytesPerValue = 4;
 /** So many bytes are read at a time when all signatures are walked. */

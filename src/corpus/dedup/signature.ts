@@ -1,5 +1,5 @@
 /** MinHash signatures: a few hundred bytes that tell how alike two texts are. */
-import { Random } from "../../foundation/random.ts";
+import { Random } from "../../foundation/index.ts";
 import { type HashFunctions, textKernels } from "../text/index.ts";
 import type { DeduplicationSettings } from "./settings.ts";
 

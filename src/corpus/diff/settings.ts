@@ -1,5 +1,5 @@
 /** Settings of two builds, held against each other leaf by leaf. */
-import { canonicalJson } from "../../foundation/files.ts";
+import { canonicalJson } from "../../foundation/index.ts";
 import type { SettingChange } from "./compare.ts";
 
 /** Every setting that differs, by its path; lists count as one value. Undefined where one side has none. */

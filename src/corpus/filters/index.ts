@@ -1,5 +1,5 @@
 /** Filters: every document is measured once; thresholds judge the stored values, and may change without a new pass. */
-import { TilthError } from "../../foundation/errors.ts";
+import { TilthError } from "../../foundation/index.ts";
 import type { DocumentKind, Rejection } from "../document.ts";
 import { countPii, type PiiKind } from "../pii/index.ts";
 import { measureAsDatatrove } from "./datatrove/index.ts";

@@ -1,6 +1,6 @@
 /** The settings of the filters: a preset for each kind of document, and single thresholds on top of it. */
 import { z } from "zod";
-import { nearest } from "../../foundation/errors.ts";
+import { unknownKeys } from "../../foundation/index.ts";
 import { type DocumentKind, documentKinds } from "../document.ts";
 import type { Filter, Threshold } from "./define.ts";
 import { filters } from "./registry.ts";
@@ -37,7 +37,7 @@ function thresholdsOf(filter: Filter) {
     Object.entries(filter.measures).map(([measure, text]) => [measure, threshold.nullable().optional().describe(text)]),
   );
   return z
-    .strictObject(shape, { error: suggestNames(`measure of the filter ${filter.name}`, Object.keys(shape)) })
+    .strictObject(shape, { error: unknownKeys(`measure of the filter ${filter.name}`, Object.keys(shape)) })
     .nullable()
     .optional()
     .describe(`${filter.source}; null switches the filter off`);
@@ -49,7 +49,7 @@ const kindSettings = (preferred: z.infer<typeof preset>) =>
   z
     .strictObject(
       { preset: preset.default(preferred), ...filterShape },
-      { error: suggestNames("filter", ["preset", ...Object.keys(filterShape)]) },
+      { error: unknownKeys("filter", ["preset", ...Object.keys(filterShape)]) },
     )
     .prefault({});
 
@@ -66,7 +66,7 @@ export const filterSettings = z.strictObject(
     declarations: kindSettings("adapted"),
     data: kindSettings("adapted"),
   } satisfies Record<DocumentKind, unknown>,
-  { error: suggestNames("kind of document", documentKinds) },
+  { error: unknownKeys("kind of document", documentKinds) },
 );
 
 export type FilterSettings = z.infer<typeof filterSettings>;
@@ -122,17 +122,4 @@ function presetThreshold(
   if (name === "none" || !filter.kinds.includes(kind)) return null;
   const deviation = name === "adapted" ? filter.deviations?.[kind]?.[measure] : undefined;
   return deviation === undefined ? filter.thresholds[measure] : deviation.threshold;
-}
-
-/** Names the unknown keys of a strict object, with the known ones that are near. */
-function suggestNames(what: string, known: readonly string[]): z.core.$ZodErrorMap {
-  return (issue) => {
-    if (issue.code !== "unrecognized_keys") return undefined;
-    return issue.keys
-      .map((key) => {
-        const near = nearest(key, known);
-        return `"${key}" is no ${what}; ${near === undefined ? `known are ${known.join(", ")}` : `did you mean "${near}"?`}`;
-      })
-      .join("; ");
-  };
 }

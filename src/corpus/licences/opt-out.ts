@@ -3,8 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import * as robotsModule from "robots-parser";
 import { z } from "zod";
-import { TilthError } from "../../foundation/errors.ts";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject, TilthError } from "../../foundation/index.ts";
 
 /** What is asked of robots-parser, whose own declarations describe another kind of module than it is. */
 type ParseRobots = (url: string, text: string) => { isDisallowed(url: string, agent: string): boolean | undefined };

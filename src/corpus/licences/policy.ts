@@ -2,7 +2,7 @@
 import correct from "spdx-correct";
 import parse, { type SpdxNode } from "spdx-expression-parse";
 import { z } from "zod";
-import { nearest } from "../../foundation/errors.ts";
+import { didYouMean, unknownKeys } from "../../foundation/index.ts";
 import type { LicenceDecision, LicenceFinding } from "../document.ts";
 import { licenceInWords, licenceRefs } from "./free-text.ts";
 import { optOutSettings } from "./opt-out.ts";
@@ -26,8 +26,8 @@ const policyShape = {
     .record(
       z.string().refine(isIdentifier, {
         error: (issue) => {
-          const near = nearest(String(issue.input), namedIdentifiers);
-          return `"${issue.input}" is no SPDX licence identifier; ${near === undefined ? "see https://spdx.org/licenses/" : `did you mean "${near}"?`}`;
+          const question = didYouMean(String(issue.input), namedIdentifiers);
+          return `"${issue.input}" is no SPDX licence identifier; ${question ?? "see https://spdx.org/licenses/"}`;
         },
       }),
       decision,
@@ -41,15 +41,7 @@ const policyShape = {
 
 /** Which licences a corpus takes. A misspelt identifier is an error: a rule must not silently fail to fire. */
 export const licencePolicy = z.strictObject(policyShape, {
-  error: (issue) => {
-    if (issue.code !== "unrecognized_keys") return undefined;
-    return issue.keys
-      .map((key) => {
-        const near = nearest(key, Object.keys(policyShape));
-        return `"${key}" is no licence setting; ${near === undefined ? `known are ${Object.keys(policyShape).join(", ")}` : `did you mean "${near}"?`}`;
-      })
-      .join("; ");
-  },
+  error: unknownKeys("licence setting", Object.keys(policyShape)),
 });
 
 export type LicencePolicy = z.infer<typeof licencePolicy>;

@@ -1,7 +1,7 @@
 /** The plan of a mixture: how many tokens of each group, which caps bind, and how often each document is seen. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { UsageError } from "../../foundation/errors.ts";
+import { UsageError } from "../../foundation/index.ts";
 import type { MixtureSettings } from "./settings.ts";
 
 /** A document that may be drawn, in the store's order. */

@@ -1,6 +1,6 @@
 /** How much of what trains: groups of documents, their shares, and how often a text may be repeated. */
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { documentKinds } from "../document.ts";
 
 const share = z.number().min(0).max(1);

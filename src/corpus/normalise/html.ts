@@ -1,7 +1,7 @@
 /** From a page to its main content as text: Mozilla's Readability on linkedom's document, within a time limit. */
 import { Readability } from "@mozilla/readability";
 import { parseHTML } from "linkedom";
-import { codeOf, messageOf } from "../../foundation/errors.ts";
+import { codeOf, messageOf } from "../../foundation/index.ts";
 import type { Rejection } from "../document.ts";
 import { withinTime } from "./time-limit.ts";
 

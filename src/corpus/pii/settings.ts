@@ -1,6 +1,6 @@
 /** What is done about personal data, by its kind. */
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import type { DocumentKind } from "../document.ts";
 
 export const piiKinds = ["email", "ipv4", "ipv6", "phone", "secret"] as const;

@@ -2,7 +2,7 @@
 import { pipeline } from "node:stream";
 import { parse } from "csv-parse";
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { defineReader } from "./define.ts";
 import { failed, listRecords, recordFrom, recordShape } from "./records.ts";
 import type { FailedRecord, SourceRecord } from "./spool.ts";

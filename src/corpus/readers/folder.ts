@@ -1,7 +1,7 @@
 /** A folder of texts, with everything below it. */
 import { resolve } from "node:path";
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { findLicence } from "../licences/index.ts";
 import { defineReader } from "./define.ts";
 import { documentsOf } from "./documents.ts";

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { crc32, inflateRawSync } from "node:zlib";
-import { codeOf, messageOf } from "../../foundation/errors.ts";
+import { codeOf, messageOf } from "../../foundation/index.ts";
 
 /** What lies at a place of the file. */
 export type GzipMember =

@@ -4,7 +4,7 @@ import { basename, dirname, extname, posix, resolve } from "node:path";
 import { pipeline } from "node:stream";
 import { extract } from "tar-stream";
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { findLicence } from "../licences/index.ts";
 import type { ReaderContext, WorkItem } from "./define.ts";
 import { defineReader } from "./define.ts";

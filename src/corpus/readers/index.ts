@@ -1,6 +1,6 @@
 /** Readers: where documents come from. A source names its reader; a reader lists what there is to read. */
 import { z } from "zod";
-import { TilthError } from "../../foundation/errors.ts";
+import { TilthError } from "../../foundation/index.ts";
 import { csvReader } from "./csv.ts";
 import type { Reader, ReaderContext, WorkItem } from "./define.ts";
 import { folderReader } from "./folder.ts";

@@ -1,6 +1,6 @@
 /** JSON lines: one document a line, plain or compressed. */
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { defineReader } from "./define.ts";
 import { failed, listRecords, recordFrom, recordShape } from "./records.ts";
 import type { FailedRecord, SourceRecord } from "./spool.ts";

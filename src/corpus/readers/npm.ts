@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { findLicence } from "../licences/index.ts";
 import { defineReader, type ReaderContext, type WorkItem } from "./define.ts";
 import { documentsOf } from "./documents.ts";

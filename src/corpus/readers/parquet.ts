@@ -1,7 +1,7 @@
 /** Parquet, by DuckDB: one document a row, a vector of rows at a time in memory. */
 import { DuckDBInstance } from "@duckdb/node-api";
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import { defineReader } from "./define.ts";
 import { failed, listRecords, recordFrom, recordShape } from "./records.ts";
 import type { FailedRecord, SourceRecord } from "./spool.ts";

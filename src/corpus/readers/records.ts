@@ -2,8 +2,7 @@
 import { statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
-import { messageOf, TilthError } from "../../foundation/errors.ts";
-import { settingsObject } from "../../foundation/schema.ts";
+import { messageOf, settingsObject, TilthError } from "../../foundation/index.ts";
 import { type DocumentKind, documentKinds, type LicenceFinding } from "../document.ts";
 import { findLicence, recordLicence } from "../licences/index.ts";
 import type { ReaderContext, WorkItem } from "./define.ts";

@@ -15,8 +15,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { InterruptedError } from "../../foundation/errors.ts";
-import { canonicalJson, folderBytes, hashFile, hashOf, publishFolder, writeFully } from "../../foundation/files.ts";
+import {
+  canonicalJson,
+  folderBytes,
+  hashFile,
+  hashOf,
+  InterruptedError,
+  publishFolder,
+  writeFully,
+} from "../../foundation/index.ts";
 import type { DocumentKind, LicenceFinding, Rejection } from "../document.ts";
 import type { DocumentFormat, ReaderContext, WorkItem } from "./define.ts";
 import { skip } from "./walk.ts";

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
-import { settingsObject } from "../../foundation/schema.ts";
+import { settingsObject } from "../../foundation/index.ts";
 import type { LicenceFinding } from "../document.ts";
 import { findLicence, statedLicence } from "../licences/index.ts";
 import { defineReader, type ReaderContext, type WorkItem } from "./define.ts";

@@ -1,7 +1,7 @@
 /** Walking folders: sorted, so that the order of documents is the same on every machine; links are not followed. */
 import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { codeOf, TilthError } from "../../foundation/errors.ts";
+import { codeOf, TilthError } from "../../foundation/index.ts";
 import type { LicenceFile } from "../licences/index.ts";
 import { kindOfFile } from "./kinds.ts";
 

@@ -1,6 +1,6 @@
 /** Documents drawn from a store, to be looked at. */
 import { z } from "zod";
-import { UsageError } from "../../foundation/errors.ts";
+import { UsageError } from "../../foundation/index.ts";
 import type { DocumentStore } from "../store/index.ts";
 import { printable } from "./format.ts";
 

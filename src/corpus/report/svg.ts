@@ -1,5 +1,6 @@
-/** Plots as SVG text. The plotting library is loaded with the first plot, so that nothing else waits for it. */
-import type { Markish, PlotOptions } from "@observablehq/plot";
+/** Plots of the report as SVG text that takes the colours of its page. */
+import type { PlotOptions } from "@observablehq/plot";
+import { openPlotLibrary, type Plot } from "../../plots/index.ts";
 
 /** A plot in words: what it is called, and what it shows, for readers who do not see it. */
 export interface PlotText {
@@ -10,15 +11,12 @@ export interface PlotText {
 /** Draws one plot. */
 export type Draw = (text: PlotText, options: PlotOptions) => string;
 
-type Library = typeof import("@observablehq/plot");
-
 /** The library and a function that draws with it; colours are the page's variables, so that dark pages have dark plots. */
-export async function openPlots(): Promise<{ plot: Library; draw: Draw }> {
-  const [plot, { parseHTML }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
-  const { document } = parseHTML("<!doctype html><html><body></body></html>");
+export async function openPlots(): Promise<{ plot: Plot; draw: Draw }> {
+  const { plot, document } = await openPlotLibrary();
   let drawn = 0;
   const draw: Draw = ({ title, description }, options) => {
-    const svg = plot.plot({ document: document as unknown as PlotOptions["document"], ...options });
+    const svg = plot.plot({ document, ...options });
     const id = `plot-${++drawn}`;
     for (const [tag, text] of [
       ["desc", description],
@@ -40,5 +38,3 @@ export async function openPlots(): Promise<{ plot: Library; draw: Draw }> {
 export function nameScale(names: readonly string[]): NonNullable<PlotOptions["y"]> {
   return { domain: names.map((_, at) => at), tickFormat: (at: number) => names[at], label: null, tickSize: 0 };
 }
-
-export type { Markish };

@@ -1,5 +1,5 @@
 /** The story of one document: everything that was measured, what was asked of it, and what decided. */
-import { TilthError } from "../../foundation/errors.ts";
+import { TilthError } from "../../foundation/index.ts";
 import type { DocumentRow } from "../document.ts";
 import type { DocumentStore } from "../store/index.ts";
 import { formatBytes, formatCount, formatValue, printable, shorten } from "./format.ts";

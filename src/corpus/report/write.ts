@@ -1,7 +1,7 @@
 /** The report's files. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomically } from "../../foundation/files.ts";
+import { writeFileAtomically } from "../../foundation/index.ts";
 import type { DocumentStore } from "../store/index.ts";
 import { renderAttribution } from "./attribution.ts";
 import { type CorpusReport, corpusReport, type ReportContext } from "./figures.ts";

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, TilthError } from "../../foundation/errors.ts";
+import { messageOf, TilthError } from "../../foundation/index.ts";
 
 export const manifestName = "corpus.json";
 export const documentsName = "documents.parquet";

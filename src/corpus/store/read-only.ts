@@ -1,6 +1,6 @@
 /** What keeps queries from changing anything: DuckDB opens no file but the store's, and runs nothing but a SELECT. */
 import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from "@duckdb/node-api";
-import { UsageError } from "../../foundation/errors.ts";
+import { UsageError } from "../../foundation/index.ts";
 import { sqlString } from "./write.ts";
 
 /** From here on the instance reads `file` and no other, loads no extension, and its settings stay as they are. */

@@ -2,8 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
-import { messageOf, TilthError, UsageError } from "../../foundation/errors.ts";
-import { hashFile } from "../../foundation/files.ts";
+import { hashFile, messageOf, TilthError, UsageError } from "../../foundation/index.ts";
 import type { DocumentRow, Split } from "../document.ts";
 import { rowFrom, type StreamedDocument, streamedDocument } from "./columns.ts";
 import { type CorpusManifest, readManifest, rebuildRemedy } from "./manifest.ts";

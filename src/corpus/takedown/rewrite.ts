@@ -2,7 +2,7 @@
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { hashFile, hashOf, syncFile, temporaryNameFor, writeFileAtomically } from "../../foundation/files.ts";
+import { hashFile, hashOf, syncFile, temporaryNameFor, writeFileAtomically } from "../../foundation/index.ts";
 import {
   isDocumentsFile,
   manifestName,

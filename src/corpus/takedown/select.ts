@@ -1,6 +1,6 @@
 /** What a take-down concerns: the documents asked for, their copies, and who else holds spans of them. */
 import { z } from "zod";
-import { TilthError, UsageError } from "../../foundation/errors.ts";
+import { TilthError, UsageError } from "../../foundation/index.ts";
 import type { DocumentStore } from "../store/index.ts";
 import { SpanSet, textTokens } from "./spans.ts";
 import type { Tombstone } from "./tombstones.ts";

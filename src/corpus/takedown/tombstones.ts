@@ -2,8 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import { messageOf, TilthError } from "../../foundation/errors.ts";
-import { writeFileAtomically } from "../../foundation/files.ts";
+import { messageOf, TilthError, writeFileAtomically } from "../../foundation/index.ts";
 import type { DocumentRow } from "../document.ts";
 
 const tombstone = z.strictObject({

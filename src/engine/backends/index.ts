@@ -1,5 +1,5 @@
 /** The backends: one folder each, one line here. */
-import { nearest, UsageError } from "../../foundation/index.ts";
+import { noSuch, UsageError } from "../../foundation/index.ts";
 import type { Backend, Precision } from "../backend.ts";
 
 /** How a backend is made. */
@@ -27,8 +27,7 @@ export const backendNames: readonly string[] = Object.keys(factories);
 export async function createBackend(name: string, options: BackendOptions = {}): Promise<Backend> {
   const factory = factories[name];
   if (factory === undefined) {
-    const guess = nearest(name, backendNames);
-    throw new UsageError(`there is no backend "${name}"${guess ? `; did you mean "${guess}"?` : ""}`, {
+    throw new UsageError(noSuch("backend", name, backendNames), {
       remedy: `Backends: ${backendNames.join(", ")}`,
     });
   }

@@ -28,7 +28,7 @@ export const residualLayerNorm = defineOp<
       layerNormStatistics(context, x),
     ];
     context.backend.kernels.layerNorm({ out, ...saved, x, delta, sum, weight, bias, epsilon });
-    return { outputs: { sum, out }, saved: { ...saved } };
+    return { outputs: { sum, out }, saved };
   },
   backward(context, gradients, { inputs: { weight }, outputs: { sum }, saved }, _options, sink) {
     if (gradients.out === undefined) {

@@ -9,6 +9,7 @@ import {
   type ParameterTreatment,
   type StateSharing,
   type StateTensor,
+  sharedState,
 } from "./optimizer.ts";
 
 /** Settings that stay the same through a run. */
@@ -69,19 +70,9 @@ export class AdamW implements Optimizer {
 
   /** The moments of the groups, in the arena's order. */
   state(): Record<"firstMoment" | "secondMoment", StateTensor> {
-    const stateOf = (storage: Storage): StateTensor => {
-      const own = tensorOver(storage, [this.mine.length]);
-      const parts =
-        this.ownedRanges.length === 0
-          ? [{ start: 0, length: this.length, owner: undefined, tensor: own }]
-          : this.ownedRanges.map((range) => ({
-              start: range.start - this.start,
-              length: range.length,
-              owner: range.owner,
-              ...(range.owner === this.sharing.rank && { tensor: own }),
-            }));
-      return { length: this.length, parts: parts.filter(({ length }) => length > 0) };
-    };
+    const { start, length, ownedRanges, sharing } = this;
+    const stateOf = (storage: Storage) =>
+      sharedState(tensorOver(storage, [this.mine.length]), { start, length }, ownedRanges, sharing.rank);
     return { firstMoment: stateOf(this.firstMoments), secondMoment: stateOf(this.secondMoments) };
   }
 

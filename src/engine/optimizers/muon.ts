@@ -6,7 +6,14 @@ import type { Backend } from "../backend.ts";
 import type { ParameterArena } from "../parameters.ts";
 import { elementCount, rows, type Storage, type Tensor, tensorOver } from "../tensor.ts";
 import { AdamW, type AdamWConfiguration } from "./adamw.ts";
-import type { Optimizer, OwnedRange, ParameterTreatment, StateSharing, StateTensor } from "./optimizer.ts";
+import {
+  type Optimizer,
+  type OwnedRange,
+  type ParameterTreatment,
+  type StateSharing,
+  type StateTensor,
+  sharedState,
+} from "./optimizer.ts";
 
 /** AdamW's settings hold for what Muon does not step; decay and clipping hold for all. */
 export interface MuonConfiguration extends AdamWConfiguration {
@@ -66,15 +73,8 @@ export class Muon implements Optimizer {
   state(): Record<string, StateTensor> {
     if (this.hiddenLength === 0) return this.rest.state();
     const own = tensorOver(this.momenta, [this.mine.length]);
-    const whole = { start: 0, length: this.hiddenLength, owner: undefined, tensor: own };
-    const parts = this.hiddenRanges.map(({ owner, start, length }) => ({
-      ...{ owner, start, length },
-      ...(owner === this.sharing.rank && { tensor: own }),
-    }));
-    const momentum = {
-      length: this.hiddenLength,
-      parts: parts.length === 0 ? [whole] : parts.filter(({ length }) => length > 0),
-    };
+    const hidden = { start: 0, length: this.hiddenLength };
+    const momentum = sharedState(own, hidden, this.hiddenRanges, this.sharing.rank);
     return { ...this.rest.state(), momentum };
   }
 

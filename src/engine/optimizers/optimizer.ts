@@ -55,6 +55,21 @@ export interface Optimizer {
   dispose(): void;
 }
 
+/** A state tensor over ranges of which this rank holds its own, `held`; all of it where nothing is shared. `start`: of the ranges. */
+export function sharedState(
+  held: Tensor,
+  { start, length }: { readonly start: number; readonly length: number },
+  ranges: readonly OwnedRange[],
+  rank: number,
+): StateTensor {
+  if (ranges.length === 0) return { length, parts: [{ start: 0, length, owner: undefined, tensor: held }] };
+  const parts = ranges.map((range) => ({
+    ...{ start: range.start - start, length: range.length, owner: range.owner },
+    ...(range.owner === rank && { tensor: held }),
+  }));
+  return { length, parts: parts.filter((part) => part.length > 0) };
+}
+
 /** `length` elements from `start` in one range for each rank, on cache lines. */
 export function evenRanges(start: number, length: number, size: number): OwnedRange[] {
   const bound = (rank: number) => (rank === size ? length : Math.floor((length * rank) / size / 64) * 64);

@@ -1,5 +1,5 @@
 /** Zero-shot image classification (Radford et al. 2021): the nearest class by the embeddings of sentences that name it. */
-import { bootstrapMeanOfGroups, type Estimate } from "../statistics/index.ts";
+import { bootstrapMeanOfGroups, type Estimate } from "../../foundation/index.ts";
 
 /** Sentences for a class; their embeddings are averaged. A small part of CLIP's eighty. */
 export const promptTemplates: readonly string[] = [

@@ -1,8 +1,7 @@
 /** A task on a model: prompts with examples before them, likelihoods, accuracies with intervals. */
 import type { Engine } from "../../engine/index.ts";
-import { type ProgressListener, Random, UsageError } from "../../foundation/index.ts";
+import { bootstrapMean, type Estimate, type ProgressListener, Random, UsageError } from "../../foundation/index.ts";
 import type { LanguageModel } from "../../models/index.ts";
-import { bootstrapMean, type Estimate } from "../statistics/index.ts";
 import type { Choice, TaskDefinition, TaskItem } from "./item.ts";
 import { type ContinuationScore, scoreContinuations, type TaskTokenizer } from "./likelihood.ts";
 

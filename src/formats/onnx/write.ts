@@ -1,8 +1,8 @@
 /** Writes ONNX models: one file, or a file with its tensors in another beside it where one would be too large. */
 import { basename } from "node:path";
 import { TilthError, withTemporaryFile, writeFully } from "../../foundation/index.ts";
+import { ProtobufMessage } from "../protobuf.ts";
 import { type OnnxAttribute, type OnnxModel, type OnnxTensor, type OnnxValue, onnxBytes, onnxTypes } from "./model.ts";
-import { ProtobufMessage } from "./protobuf.ts";
 
 /** What protobuf's readers accept of one file. */
 export const maximumProtobufBytes = 2 ** 31 - 1;

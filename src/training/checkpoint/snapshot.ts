@@ -91,12 +91,10 @@ export async function takeSnapshot(
   };
 }
 
-/** A stretch of the snapshot and the tensor that fills it, where this rank holds it. */
-type Part = StatePart;
-
 class SnapshotPlan {
   elements = 0;
-  readonly parts: Part[] = [];
+  /** Stretches of the snapshot and the tensors that fill them, where this rank holds them. */
+  readonly parts: StatePart[] = [];
 
   weights(model: StoredModel, values: Tensor): StoredTensor[] {
     return model.architecture.weights(model.configuration).map((mapping) => {
@@ -126,7 +124,7 @@ class SnapshotPlan {
 async function copyPart(
   backend: Backend,
   ranks: Communicator | undefined,
-  { tensor, start, length, owner }: Part,
+  { tensor, start, length, owner }: StatePart,
   numbers: Float32Array,
 ): Promise<void> {
   const isElsewhere = owner !== undefined && owner !== 0;

@@ -17,11 +17,6 @@ export class CheckpointWriter {
   private inFlight: Promise<Written> | undefined;
   private finished: Written | undefined;
 
-  /** Whether a checkpoint is being written. */
-  get isWriting(): boolean {
-    return this.inFlight !== undefined;
-  }
-
   /** Starts to write; the one before must have been collected. */
   begin(snapshot: Snapshot): void {
     if (this.inFlight !== undefined) throw new Error("a checkpoint is being written already");

@@ -6,6 +6,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { ProtobufMessage } from "../../formats/index.ts";
 
 /** Writes scalars of a run as they come. A resumed run begins a new file, which TensorBoard reads after the older ones. */
 export class TensorBoardWriter {
@@ -18,55 +19,30 @@ export class TensorBoardWriter {
     const stamp = Math.floor(now / 1000);
     this.path = join(folder, `events.out.tfevents.${stamp}.${hostname()}.${process.pid}.0`);
     this.descriptor = openSync(this.path, "a");
-    this.write(Buffer.concat([double(1, now / 1000), bytes(3, Buffer.from("brain.Event:2"))]));
+    this.write(new ProtobufMessage().double(1, now / 1000).text(3, "brain.Event:2"));
   }
 
   /** The scalars of one step. @param seconds since 1970 */
   add(step: number, scalars: Readonly<Record<string, number>>, seconds = Date.now() / 1000): void {
-    const values = Object.entries(scalars).map(([tag, value]) =>
-      bytes(1, Buffer.concat([bytes(1, Buffer.from(tag)), float(2, value)])),
-    );
-    if (values.length === 0) return;
-    this.write(Buffer.concat([double(1, seconds), integer(2, step), bytes(5, Buffer.concat(values))]));
+    const summary = new ProtobufMessage();
+    for (const [tag, value] of Object.entries(scalars)) {
+      summary.message(1, new ProtobufMessage().text(1, tag).float(2, value));
+    }
+    if (summary.bytes === 0) return;
+    this.write(new ProtobufMessage().double(1, seconds).integer(2, step).message(5, summary));
   }
 
   close(): void {
     closeSync(this.descriptor);
   }
 
-  private write(event: Buffer): void {
+  private write(message: ProtobufMessage): void {
+    const event = Buffer.concat([...message.chunks()]);
     const header = Buffer.alloc(8);
     header.writeBigUInt64LE(BigInt(event.length));
     const record = Buffer.concat([header, maskedChecksum(header), event, maskedChecksum(event)]);
     writeSync(this.descriptor, record);
   }
-}
-
-function variableLength(value: number): Buffer {
-  const out: number[] = [];
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) out.push((rest % 128) + 128);
-  return Buffer.from([...out, rest]);
-}
-
-const [varint, sixtyFourBits, delimited, thirtyTwoBits] = [0, 1, 2, 5];
-const key = (field: number, wireType: number) => variableLength(field * 8 + wireType);
-
-const integer = (field: number, value: number) => Buffer.concat([key(field, varint), variableLength(value)]);
-
-const bytes = (field: number, value: Buffer) =>
-  Buffer.concat([key(field, delimited), variableLength(value.length), value]);
-
-function double(field: number, value: number): Buffer {
-  const data = Buffer.alloc(8);
-  data.writeDoubleLE(value);
-  return Buffer.concat([key(field, sixtyFourBits), data]);
-}
-
-function float(field: number, value: number): Buffer {
-  const data = Buffer.alloc(4);
-  data.writeFloatLE(value);
-  return Buffer.concat([key(field, thirtyTwoBits), data]);
 }
 
 /** CRC-32C (Castagnoli), reflected. */

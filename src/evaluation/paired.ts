@@ -1,5 +1,5 @@
 /** Two checkpoints on the same questions: is the difference more than chance? */
-import { bootstrapMean, type Estimate } from "./intervals.ts";
+import { bootstrapMean, type Estimate } from "../foundation/index.ts";
 
 /** A comparison of paired results. */
 export interface PairedComparison {

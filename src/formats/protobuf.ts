@@ -6,7 +6,7 @@ export interface DeferredBytes {
   encode(): Uint8Array;
 }
 
-const wireType = { varint: 0, delimited: 2, fixed32: 5 } as const;
+const wireType = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as const;
 
 /** Fields one after the other, as they are added. */
 export class ProtobufMessage {
@@ -44,6 +44,14 @@ export class ProtobufMessage {
     const buffer = Buffer.alloc(4);
     buffer.writeFloatLE(value);
     this.push(buffer, 4);
+    return this;
+  }
+
+  double(field: number, value: number): this {
+    this.tag(field, wireType.fixed64);
+    const buffer = Buffer.alloc(8);
+    buffer.writeDoubleLE(value);
+    this.push(buffer, 8);
     return this;
   }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ggufTypes, huggingFaceTypes, onnxWeightTypes } from "../export/index.ts";
 import { UsageError } from "../foundation/index.ts";
-import { type ExportInput, exportJob, runJob } from "../jobs/index.ts";
+import { type ExportInput, exportJob, recordExport, runJob } from "../jobs/index.ts";
 import { type Command, type CommandInput, keysOf } from "./command.ts";
 import { interruptSignal, progressLine, say } from "./terminal.ts";
 
@@ -44,10 +44,12 @@ export const exportCommand: Command = {
       throw new UsageError(`${out} exists`, { remedy: "Choose another --out, or add --replace." });
     }
     const progress = progressLine();
-    const written = await runJob(exportJob, inputOf(input, resolve(checkpoint), resolve(out)), {
+    const asked = inputOf(input, resolve(checkpoint), resolve(out));
+    const written = await runJob(exportJob, asked, {
       onEvent: progress.update,
       signal: interruptSignal("stopping"),
     });
+    await recordExport(asked);
     progress.end();
     if (input.flag("json")) {
       process.stdout.write(`${JSON.stringify(written)}\n`);

@@ -65,6 +65,10 @@ const program: CommandGroup = {
       summary: "what a checkpoint, a .safetensors or a .gguf file holds",
       load: async () => (await import("./inspect.ts")).inspect,
     },
+    lineage: {
+      summary: "where a checkpoint comes from: raw files, documents, steps; verify hashes them again",
+      load: async () => (await import("./lineage.ts")).lineage,
+    },
     export: {
       summary: "write a checkpoint as a Hugging Face folder or a GGUF file",
       load: async () => (await import("./export.ts")).exportCommand,

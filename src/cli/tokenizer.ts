@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { text as textOfStream } from "node:stream/consumers";
 import { openDocumentStore } from "../corpus/index.ts";
 import { UsageError, writeFileAtomically } from "../foundation/index.ts";
+import { writeRecord } from "../lineage/index.ts";
 import {
   BytePairTokenizer,
   patternNames,
@@ -66,6 +67,10 @@ async function train(input: CommandInput): Promise<void> {
     );
     const file = resolve(input.text("out") ?? "tokenizer.json");
     writeFileAtomically(file, trained.toJson());
+    await writeRecord(file, {
+      ...{ kind: "tokenizer", command: "tokenizer train", details: { model, pattern, vocabularySize } },
+      used: [{ role: "corpus", kind: "corpus", path: resolve(corpus) }],
+    });
     progress.end();
     say(`Wrote ${file}: ${trained.vocabularySize} tokens`);
   } finally {

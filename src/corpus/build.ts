@@ -36,6 +36,7 @@ import {
 import {
   type CorpusCounts,
   type CorpusManifest,
+  companionNames,
   documentsName,
   isDocumentsFile,
   manifestName,
@@ -68,8 +69,16 @@ export interface CorpusBuildOptions extends WorkOptions {
   readonly cacheFolder?: string;
   /** The cache is trimmed to this size after a build. */
   readonly maximumCacheBytes?: number;
+  /** Told the sources, with absolute paths, and every raw file that was read, before the first document is. */
+  readonly onSources?: (raw: RawSources) => void;
   /** Worker threads; 0 works in the calling thread. */
   readonly workers?: number;
+}
+
+/** Where a corpus comes from. */
+export interface RawSources {
+  readonly sources: readonly { readonly reader: string; readonly path: string }[];
+  readonly files: ReadonlySet<string>;
 }
 
 /** The outcome of a build. */
@@ -91,7 +100,12 @@ export interface CorpusBuild extends CorpusCounts {
  */
 export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBuild> {
   const plan = await planBuild(options);
-  const { folder, settings, listing, optOuts, tasks } = plan;
+  const { folder, settings, listing, optOuts, tasks, baseFolder } = plan;
+  const sources = parseSources(options.sources).map(({ reader, path }) => ({
+    reader,
+    path: resolve(baseFolder, path),
+  }));
+  options.onSources?.({ sources, files: listing.files });
   refuseForeignFolder(folder);
   const lock = new BuildLock(folder);
   const trained = await TrainedCorpora.open((options.against ?? []).map((path) => resolve(plan.baseFolder, path)));
@@ -232,7 +246,8 @@ async function reusableManifest(folder: string, key: string): Promise<CorpusMani
 function refuseForeignFolder(folder: string): void {
   if (!existsSync(folder)) return;
   const foreign = readdirSync(folder).find(
-    (name) => name !== manifestName && !isDocumentsFile(name) && !name.startsWith("."),
+    (name) =>
+      name !== manifestName && !isDocumentsFile(name) && !companionNames.includes(name) && !name.startsWith("."),
   );
   if (foreign !== undefined) {
     throw new TilthError(`${folder} holds ${foreign}, which is no part of a corpus; nothing was changed`, {

@@ -88,7 +88,7 @@ export async function buildPart(options: CorpusBuildOptions, { part, parts }: Pa
  */
 export async function mergeParts(
   folder: string,
-  options: WorkOptions & Pick<CorpusBuildOptions, "workers"> = {},
+  options: WorkOptions & Pick<CorpusBuildOptions, "workers" | "onSources"> = {},
 ): Promise<CorpusBuild> {
   const notes = readNotes(folder);
   const [{ parts, plan, options: given }] = notes;

@@ -14,6 +14,6 @@ function isReplaced(name: string): boolean {
   return (
     name.endsWith(".safetensors") ||
     name.endsWith(".safetensors.index.json") ||
-    ["config.json", "open_clip_config.json", "checksums.json"].includes(name)
+    ["config.json", "open_clip_config.json", "checksums.json", "lineage.json"].includes(name)
   );
 }

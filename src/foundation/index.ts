@@ -3,6 +3,7 @@ export * from "./bootstrap.ts";
 export * from "./compiler.ts";
 export * from "./errors.ts";
 export * from "./files.ts";
+export * from "./html.ts";
 export * from "./native-library.ts";
 export * from "./progress.ts";
 export * from "./quantile.ts";

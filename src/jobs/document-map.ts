@@ -4,7 +4,15 @@ import { basename, dirname, join } from "node:path";
 import { openMegatronShard } from "../formats/index.ts";
 import { writeFileAtomically } from "../foundation/index.ts";
 import { sequencesFrom } from "../objectives/index.ts";
-import { batchSequencesAt, sequencesBefore, type TrainingConfiguration } from "../training/index.ts";
+import {
+  batchSequencesAt,
+  type GuardRecord,
+  RunLog,
+  sequencesBefore,
+  type TrainingConfiguration,
+  trainingConfiguration,
+} from "../training/index.ts";
+import { placesOf, readRunDescription } from "./run-folder.ts";
 
 /** Tokens [start, end) of the shard. */
 export interface TokenRange {
@@ -80,21 +88,113 @@ export interface DataOrder {
   readonly skipped?: readonly { readonly step: number; readonly batch: number }[];
 }
 
+/** The steps of a run that read one shard, and how; without `order` where nothing tells the shard's documents any more. */
+export interface ShardReading {
+  readonly shard: string;
+  readonly steps: readonly number[];
+  readonly order?: DocumentOrder;
+  readonly reading?: DataOrder;
+}
+
+/** What the steps of a run read, shard by shard: a take-down in between replaces the shard. */
+export function readingsOf(runFolder: string, upToStep = Number.POSITIVE_INFINITY): ShardReading[] {
+  const { training } = readRunDescription(runFolder);
+  const { sequenceLength, batchSequences, batchWarmup, seed } = trainingConfiguration.parse(training);
+  const records = new RunLog(runFolder).read();
+  const skipped = records.filter(
+    (one) => one.kind === "guard" && (one.action === "skip" || one.action === "rewind"),
+  ) as GuardRecord[];
+  const stepsByShard = new Map<string, number[]>();
+  for (const record of records) {
+    if (record.kind !== "step" || record.step > upToStep) continue;
+    const { shard = "train", step } = record;
+    const steps = stepsByShard.get(shard);
+    if (steps === undefined) stepsByShard.set(shard, [step]);
+    else steps.push(step);
+  }
+  const { shards } = placesOf(runFolder);
+  return [...stepsByShard].map(([shard, steps]) => {
+    const order = documentOrder(join(shards, shard));
+    if (order === undefined) return { shard, steps };
+    const { tokens } = order;
+    return {
+      shard,
+      steps,
+      order,
+      reading: { tokens, sequenceLength, batchSequences, batchWarmup, seed, steps, skipped },
+    };
+  });
+}
+
+/** How often the steps saw a document, each pass over a sequence that holds some of it counted once, and the first that did. */
+export interface SeenDocument {
+  readonly id: string;
+  readonly firstStep: number;
+  readonly passes: number;
+}
+
+/** Every document that the steps of a reading saw, in the shard's order. Tokens past the last whole sequence are never seen. */
+export function seenDocuments({ order, reading }: Required<Pick<ShardReading, "order" | "reading">>): SeenDocument[] {
+  const { sequenceLength, seed, steps } = reading;
+  const sequences = Math.floor((reading.tokens - 1) / sequenceLength);
+  if (sequences < 1) return [];
+  const firstSteps = new Uint32Array(sequences);
+  const passes = new Uint32Array(sequences);
+  for (const step of steps) {
+    for (const sequence of sequencesOf(step, reading, sequences, seed)) {
+      if (passes[sequence]++ === 0) firstSteps[sequence] = step;
+    }
+  }
+  const seen = new Map<string, SeenDocument>();
+  let start = 0;
+  for (const [index, id] of order.ids.entries()) {
+    const end = start + order.lengths[index];
+    const [first, last] = sequencesHolding({ start, end }, sequenceLength, sequences);
+    let [firstStep, most] = [Number.POSITIVE_INFINITY, 0];
+    for (let sequence = first; sequence <= last; sequence++) {
+      if (passes[sequence] === 0) continue;
+      firstStep = Math.min(firstStep, firstSteps[sequence]);
+      most = Math.max(most, passes[sequence]);
+    }
+    start = end;
+    if (most === 0) continue;
+    const known = seen.get(id);
+    seen.set(id, {
+      id,
+      firstStep: Math.min(firstStep, known?.firstStep ?? firstStep),
+      passes: most + (known?.passes ?? 0),
+    });
+  }
+  return [...seen.values()];
+}
+
 /** The steps (from 1) whose batches held a token of the ranges, as input or as the target of a last position. */
 export function stepsThatSaw(ranges: readonly TokenRange[], order: DataOrder): number[] {
-  const { tokens, sequenceLength, seed, steps, skipped = [] } = order;
+  const { tokens, sequenceLength, seed, steps } = order;
   const sequences = Math.floor((tokens - 1) / sequenceLength);
   if (sequences < 1) return [];
   const seen = new Set<number>();
-  for (const { start, end } of ranges) {
-    const first = Math.max(0, Math.ceil(start / sequenceLength) - 1);
-    const last = Math.floor((end - 1) / sequenceLength);
+  for (const range of ranges) {
+    const [first, last] = sequencesHolding(range, sequenceLength, sequences);
     for (let sequence = first; sequence <= last; sequence++) seen.add(sequence);
   }
-  return steps.filter((step) => {
-    const before = skipped.findLast((one) => one.step < step);
-    const batch = step + (before === undefined ? 0 : before.batch - before.step);
-    const batchOrder = sequencesFrom(sequencesBefore(batch, order), batchSequencesAt(batch, order), sequences, seed);
-    return batchOrder.some((one) => seen.has(one));
-  });
+  return steps.filter((step) => sequencesOf(step, order, sequences, seed).some((one) => seen.has(one)));
+}
+
+/** The first and last sequence with a token of the range, as input or as target: a sequence's last target begins the next. */
+function sequencesHolding(
+  { start, end }: Pick<TokenRange, "start" | "end">,
+  sequenceLength: number,
+  sequences: number,
+): readonly [number, number] {
+  return [
+    Math.max(0, Math.ceil(start / sequenceLength) - 1),
+    Math.min(sequences - 1, Math.floor((end - 1) / sequenceLength)),
+  ];
+}
+
+function sequencesOf(step: number, order: DataOrder, sequences: number, seed: number): number[] {
+  const before = order.skipped?.findLast((one) => one.step < step);
+  const batch = step + (before === undefined ? 0 : before.batch - before.step);
+  return sequencesFrom(sequencesBefore(batch, order), batchSequencesAt(batch, order), sequences, seed);
 }

@@ -21,10 +21,12 @@ export {
   type RungResult,
   trainLadder,
 } from "./ladder.ts";
+export { type DocumentTrace, type Lineage, openLineage, traceDocument } from "./lineage.ts";
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
+export { buildRecordedCorpus, mergeRecordedParts, recordExport } from "./record-lineage.ts";
 export { reportContext } from "./report-context.ts";
 export {
   buildRunCorpus,

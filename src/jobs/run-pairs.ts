@@ -1,8 +1,10 @@
 /** A contrastive run in its folder: started, or continued bit for bit. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type PairsRunConfiguration, parsePairsRunConfiguration } from "../config/index.ts";
 import { canonicalJson, hashOf } from "../foundation/index.ts";
+import { recordName } from "../lineage/index.ts";
+import { checkpointRecord } from "./record-lineage.ts";
 import type { RunHooks } from "./run.ts";
 import { placesOf, type RunDescription, requireNoCheckpoints, writeRunDescription } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
@@ -38,18 +40,21 @@ export function resumePairsRun(
   return startTraining({ ...run, runFolder }, true, undefined, hooks);
 }
 
-function startTraining(
-  { runFolder, images, tokenizer, device, model, training }: PairsRunConfiguration,
+async function startTraining(
+  { runFolder, images, tokenizer, device, model, training, objective }: PairsRunConfiguration,
   resume: boolean,
   peakFlops: number | undefined,
   hooks: RunHooks<TrainPairsEvent>,
 ): Promise<TrainPairsOutput> {
   const { architecture, ...configuration } = model;
+  const record = await checkpointRecord(runFolder, { model: { architecture, configuration }, training, objective }, [
+    { role: "training data", kind: "images", path: resolve(images.path) },
+  ]);
   return runJob(
     trainPairsJob,
     {
       ...{ runFolder, images, device, training, resume, peakFlops, model: { architecture, configuration } },
-      ...{ vocabularySize: tokenizer.vocabularySize, files: travelling(images.path) },
+      ...{ vocabularySize: tokenizer.vocabularySize, files: { ...travelling(images.path), [recordName]: record } },
     },
     hooks,
   );

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { launchedPlace } from "../cluster/index.ts";
 import { modelOf, objectiveOf, type RunConfiguration } from "../config/index.ts";
 import {
-  buildCorpus,
   type CorpusBuild,
   openDocumentStore,
   readerCatalogue,
@@ -12,8 +11,9 @@ import {
   writeCorpusReport,
 } from "../corpus/index.ts";
 import { type Progress, writeFileAtomically } from "../foundation/index.ts";
-import { modelCard } from "../lineage/index.ts";
+import { type Activity, modelCard, recordName } from "../lineage/index.ts";
 import { openTelemetry, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
+import { buildRecordedCorpus, checkpointRecord } from "./record-lineage.ts";
 import { reportContext } from "./report-context.ts";
 import { overriddenForResume } from "./resume-overrides.ts";
 import {
@@ -55,7 +55,7 @@ export async function buildRunCorpus(
 ): Promise<RunCorpus> {
   const folder = placesOf(runFolder).corpus;
   mkdirSync(runFolder, { recursive: true });
-  const build = await buildCorpus({
+  const build = await buildRecordedCorpus({
     sources: corpus.sources,
     folder,
     settings: corpus.settings,
@@ -157,7 +157,7 @@ export async function resumeRun(
   return startTraining(runFolder, description, true, undefined, hooks);
 }
 
-function startTraining(
+async function startTraining(
   runFolder: string,
   description: RunDescription,
   resume: boolean,
@@ -178,6 +178,13 @@ function startTraining(
       .filter(([, path]) => existsSync(path))
       .map(([name, path]) => [name, readFileSync(path, "utf8")]),
   );
+  const used: Activity["used"] = [
+    { role: "training data", kind: "shards", path: places.shards },
+    ...(typeof continueFrom === "string"
+      ? [{ role: "base checkpoint", kind: "checkpoint" as const, path: continueFrom }]
+      : []),
+  ];
+  files[recordName] = await checkpointRecord(runFolder, description, used);
   return watched(runFolder, description, hooks, (watching) =>
     runJob(
       trainJob,

@@ -15,9 +15,9 @@ import {
 } from "../corpus/index.ts";
 import { createMegatronWriter, openMegatronShard } from "../formats/index.ts";
 import { hashOf, TilthError, writeFileAtomically } from "../foundation/index.ts";
-import { type GuardRecord, RunLog, trainingConfiguration } from "../training/index.ts";
-import { documentOrder, keepOrder, rangesOf, stepsThatSaw, type TokenRange, tokenRanges } from "./document-map.ts";
-import { placesOf, readRunDescription } from "./run-folder.ts";
+import { keepOrder, rangesOf, readingsOf, stepsThatSaw, type TokenRange, tokenRanges } from "./document-map.ts";
+import { recordTakedown } from "./record-lineage.ts";
+import { placesOf } from "./run-folder.ts";
 import { shardPrefix } from "./tokenize.ts";
 
 const splits = ["train", "validation"] as const;
@@ -118,6 +118,11 @@ export async function finishTakedowns(places: TakedownPlaces, onStage: StageList
   for (const name of readdirSync(dirname(places.store))) {
     if (name === "corpus-cache") rmSync(join(dirname(places.store), name), { recursive: true, force: true });
   }
+  onStage("records");
+  await recordTakedown(
+    { store: places.store, shards: places.runFolder && placesOf(places.runFolder).shards },
+    tombstones.length,
+  );
   onStage("done");
   writeTombstones(
     places.store,
@@ -187,29 +192,10 @@ function removeOldShards(places: TakedownPlaces): void {
 /** The steps that saw a document, each by the order of the shard that it read: take-downs before this one changed it. */
 function stepsOf({ runFolder }: TakedownPlaces, documents: ReadonlySet<string>): number[] {
   if (runFolder === undefined || !existsSync(placesOf(runFolder).description)) return [];
-  const { training } = readRunDescription(runFolder);
-  const { sequenceLength, batchSequences, batchWarmup, seed } = trainingConfiguration.parse(training);
-  const records = new RunLog(runFolder).read();
-  const skipped = records.filter(
-    (one) => one.kind === "guard" && (one.action === "skip" || one.action === "rewind"),
-  ) as GuardRecord[];
-  const stepsByShard = new Map<string, number[]>();
-  for (const record of records) {
-    if (record.kind !== "step") continue;
-    const { shard = "train", step } = record;
-    const steps = stepsByShard.get(shard);
-    if (steps === undefined) stepsByShard.set(shard, [step]);
-    else steps.push(step);
-  }
-  const { shards } = placesOf(runFolder);
-  const found = [...stepsByShard].flatMap(([shard, steps]) => {
-    const order = documentOrder(join(shards, shard));
+  const found = readingsOf(runFolder).flatMap(({ order, reading, steps }) =>
     // An order that is not known any more: none of its steps can be cleared.
-    if (order === undefined) return steps;
-    const { tokens } = order;
-    const reading = { tokens, sequenceLength, batchSequences, batchWarmup, seed, steps, skipped };
-    return stepsThatSaw(rangesOf(order, documents), reading);
-  });
+    order === undefined ? steps : stepsThatSaw(rangesOf(order, documents), reading!),
+  );
   return found.sort((a, b) => a - b);
 }
 

@@ -11,8 +11,10 @@ import {
   TilthError,
   writeFileAtomically,
 } from "../foundation/index.ts";
+import { writeRecord } from "../lineage/index.ts";
 import { readTokenizerJson, type Tokenizer, type TokenizerSettings, trainTokenizer } from "../tokenizer/index.ts";
 import type { Job } from "./job.ts";
+import { shardsActivity } from "./record-lineage.ts";
 import { writeMixture, writeSplit } from "./shards.ts";
 
 export interface TokenizeInput {
@@ -86,6 +88,9 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
           bytesPerToken: train.bytes / train.tokens,
         };
         writeFileAtomically(join(folder, "shards.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+        const { tokens, validationTokens, vocabularySize } = manifest;
+        const details = { key, tokens, validationTokens, vocabularySize, mixture: input.mixture ?? null };
+        await writeRecord(folder, shardsActivity(input.store, input.tokenizer, details), input.folder);
       });
       return manifest!;
     } finally {

@@ -1,4 +1,5 @@
 /** A plan as one HTML page: recommendation, table, what would change it, and plots. No scripts, no other files. */
+import { escapeHtml } from "../foundation/index.ts";
 import { plotSvg } from "../plots/index.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Needs } from "./needs.ts";
@@ -12,12 +13,12 @@ export async function planPage(plan: Plan, needs: Needs, catalogue: Catalogue): 
   const { recommendation, reasons, ways, sensitivity, currency, catalogueDate } = plan;
   const rows = ways.map(({ name, model, loss, cost, weeks, latencySeconds, fails }) => [
     name === recommendation?.name ? `<strong>${name}</strong>` : name,
-    escaped(model),
+    escapeHtml(model),
     loss.toFixed(2),
     ...[cost.people, cost.training, cost.use, cost.total].map(amount),
     weeks.toFixed(1),
     latencySeconds.toFixed(1),
-    fails.length === 0 ? "meets all" : escaped(fails.join("; ")),
+    fails.length === 0 ? "meets all" : escapeHtml(fails.join("; ")),
   ]);
   const flips = sensitivity.map(({ need, from, to, direction, recommendation: other }) => [
     need,
@@ -32,9 +33,9 @@ export async function planPage(plan: Plan, needs: Needs, catalogue: Catalogue): 
 <title>Plan</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}</style>
-<h1>${recommendation === null ? "No way meets all requirements" : `Recommended: ${recommendation.name} (${escaped(recommendation.model)})`}</h1>
-<ul>${reasons.map((reason) => `<li>${escaped(reason)}</li>`).join("")}</ul>
-<p>Costs in ${escaped(currency)} over ${needs.months} months, by a catalogue of ${catalogueDate}: check its figures before you decide. Losses are
+<h1>${recommendation === null ? "No way meets all requirements" : `Recommended: ${recommendation.name} (${escapeHtml(recommendation.model)})`}</h1>
+<ul>${reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join("")}</ul>
+<p>Costs in ${escapeHtml(currency)} over ${needs.months} months, by a catalogue of ${catalogueDate}: check its figures before you decide. Losses are
 forecasts in nats a token, for comparison only.</p>
 ${table(head, rows)}
 <h2>Costs</h2>
@@ -110,9 +111,5 @@ function amount(value: number): string {
 }
 
 function figure(value: number | string): string {
-  return typeof value === "string" ? escaped(value) : Number(value.toPrecision(3)).toLocaleString("en-US");
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return typeof value === "string" ? escapeHtml(value) : Number(value.toPrecision(3)).toLocaleString("en-US");
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
-import { buildCorpus, buildPart, type CorpusSourceInput, parsePart } from "../../corpus/index.ts";
+import { buildPart, type CorpusSourceInput, parsePart } from "../../corpus/index.ts";
 import { UsageError } from "../../foundation/index.ts";
+import { buildRecordedCorpus } from "../../jobs/index.ts";
 import type { Command } from "../command.ts";
 import { formatBytes, interruptSignal, progressLine } from "../terminal.ts";
 import { evaluationOptions, evaluationSetsOf } from "./evaluation-sets.ts";
@@ -95,7 +96,7 @@ export const build: Command = {
       );
       return;
     }
-    const corpus = await buildCorpus(options);
+    const corpus = await buildRecordedCorpus(options);
     progress.end();
     process.stdout.write(input.flag("json") ? `${JSON.stringify(corpus)}\n` : describeBuild(corpus));
   },

@@ -1,4 +1,4 @@
-import { basename, extname } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import {
   type ClassifierEvaluation,
   classifierSettings,
@@ -10,6 +10,7 @@ import {
   writeClassifier,
 } from "../../corpus/index.ts";
 import { parseSettings, UsageError } from "../../foundation/index.ts";
+import { writeRecord } from "../../lineage/index.ts";
 import type { Command, CommandInput } from "../command.ts";
 import { interruptSignal, progressLine } from "../terminal.ts";
 import { namedSource, readerNames } from "./sources.ts";
@@ -70,6 +71,12 @@ async function train(input: CommandInput): Promise<void> {
   const { weights, bias, trainedOn, heldOut } = trained;
   const name = basename(out, extname(out));
   writeClassifier(out, { name, settings, bias, trainedOn, heldOut }, weights);
+  await writeRecord(out, {
+    ...{ kind: "classifier", command: "data classifier train", details: { settings, trainedOn } },
+    used: (["positive", "negative"] as const).flatMap((role) =>
+      input.list(role).map((one) => ({ role, kind: "data" as const, path: resolve(namedSource(one).path) })),
+    ),
+  });
   process.stdout.write(
     input.flag("json")
       ? `${JSON.stringify({ file: out, trainedOn, heldOut })}\n`

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { mergeParts } from "../../corpus/index.ts";
+import { mergeRecordedParts } from "../../jobs/index.ts";
 import type { Command } from "../command.ts";
 import { interruptSignal, progressLine } from "../terminal.ts";
 import { describeBuild, storeOptions } from "./store.ts";
@@ -15,7 +15,7 @@ export const merge: Command = {
   examples: ["tilth data merge --corpus corpus"],
   async run(input) {
     const progress = progressLine();
-    const corpus = await mergeParts(resolve(input.text("corpus")!), {
+    const corpus = await mergeRecordedParts(resolve(input.text("corpus")!), {
       workers: input.number("workers", { minimum: 0, maximum: 256, whole: true }),
       onProgress: progress.update,
       signal: interruptSignal("stopping; finished parts are kept"),

@@ -42,6 +42,8 @@ export interface ReaderContext {
   /** A longer record is listed and rejected without being unpacked. */
   readonly maximumFileBytes: number;
   readonly skipped: Skipped;
+  /** The raw files that documents come from: records that were unpacked from one are not in it. */
+  readonly files: Set<string>;
   /** The robots.txt, ai.txt and tdmrep.json files found among the documents: `example.com/robots.txt`. */
   readonly robots: Map<string, string>;
   readonly signal?: AbortSignal;

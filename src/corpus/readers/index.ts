@@ -58,19 +58,23 @@ export interface Listing {
   readonly skipped: Readonly<Record<string, number>>;
   /** The robots.txt files among the documents, by host. */
   readonly robots: ReadonlyMap<string, string>;
+  /** The raw files that they come from. */
+  readonly files: ReadonlySet<string>;
 }
 
 /** Lists the documents of all sources. Throws TilthError for a missing source, and where nothing can be read. */
 export async function listSources(
   sources: readonly CorpusSource[],
-  options: Omit<ReaderContext, "skipped" | "robots">,
+  options: Omit<ReaderContext, "skipped" | "robots" | "files">,
 ): Promise<Listing> {
   const skipped = new Map<string, number>();
   const robots = new Map<string, string>();
-  const context: ReaderContext = { ...options, skipped, robots };
+  const files = new Set<string>();
+  const context: ReaderContext = { ...options, skipped, robots, files };
   const items = new Map<string, WorkItem>();
   for (const source of sources) {
     for await (const item of listSource(source, context)) {
+      if (!item.file.startsWith(options.spoolFolder)) files.add(item.file);
       const key = `${item.source}\n${item.path}`;
       const known = items.get(key);
       if (known === undefined) {
@@ -95,6 +99,7 @@ export async function listSources(
     items: [...items.values()].sort(compareItems),
     skipped: Object.fromEntries([...skipped].sort(([a], [b]) => (a < b ? -1 : 1))),
     robots,
+    files,
   };
 }
 

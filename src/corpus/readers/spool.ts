@@ -95,6 +95,7 @@ type IndexLine = DocumentLine | RobotsRecord | { readonly passedOver: Readonly<R
 
 /** The records of `file` as work items. */
 export async function* unpack(file: RecordFile, context: ReaderContext): AsyncGenerator<WorkItem> {
+  context.files.add(file.file);
   const key = hashOf(
     "corpus spool",
     String(spoolVersion),

@@ -1,4 +1,5 @@
 /** The data report as one HTML file without outside assets. */
+import { escapeHtml } from "../../foundation/index.ts";
 import { coveringDocuments } from "../coverage/index.ts";
 import type { Amount, CorpusReport, Group, MeasureQuantiles, Reason } from "./figures.ts";
 import { formatBytes, formatCount, formatShare, formatValue, safetyLines } from "./format.ts";
@@ -183,16 +184,4 @@ function rows(head: readonly string[], body: readonly (readonly string[])[]): st
 function bar(part: number, whole: number): string {
   const share = whole === 0 ? 0 : (100 * part) / whole;
   return `<span class="bar"><i style="width:${share.toFixed(1)}%"></i></span> ${formatShare(part, whole)}`;
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
 }

@@ -3,6 +3,7 @@ export { reasonOf, type StreamedDocument } from "./columns.ts";
 export {
   type CorpusCounts,
   type CorpusManifest,
+  companionNames,
   documentsName,
   isDocumentsFile,
   manifestName,

@@ -12,6 +12,9 @@ export function isDocumentsFile(name: string): boolean {
   return /^documents(-[0-9a-f]{12})?\.parquet$/.test(name);
 }
 
+/** What others keep in a store's folder: the record of where it comes from, and the list of its raw files. */
+export const companionNames: readonly string[] = ["lineage.json", "sources.sha256"];
+
 const count = z.int().min(0);
 
 export const corpusCounts = z.object({

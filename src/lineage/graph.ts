@@ -66,7 +66,7 @@ export async function lineageOf(path: string): Promise<LineageGraph> {
     for (const used of one.used) {
       const parent = used.record === undefined ? undefined : ancestors.get(used.record);
       const { kind, contents } = used;
-      const artefact = add(parent, { kind, contents, path: placeOf(used, node.path) });
+      const artefact = add(parent, { kind: parent?.kind ?? kind, contents, path: placeOf(used, node.path) });
       uses.push({ activity: one.id, artefact, role: used.role });
     }
     return id;

@@ -65,17 +65,18 @@ async function verifyOne(
     problems.push(`${recordPath(path)} is missing`);
   }
   const sums = await sumsOf(path);
+  const list = statesSums(path) ? join(path, "checksums.json") : recordPath(path);
   const stated = statesSums(path) ? statedSums(path) : record?.files;
-  if (statesSums(path) && stated === undefined) problems.push(`${join(path, "checksums.json")} is damaged`);
+  if (statesSums(path) && stated === undefined) problems.push(`${list} is damaged`);
   // A checkpoint's list has its record too.
   if (
     stated?.[recordName] !== undefined &&
     existsSync(join(path, recordName)) &&
     (await hashFile(join(path, recordName))) !== stated[recordName]
   ) {
-    problems.push(`${join(path, recordName)} has changed`);
+    problems.push(`${join(path, recordName)} differs from what ${list} states`);
   }
-  if (stated !== undefined) problems.push(...differences(path, stated, sums));
+  if (stated !== undefined) problems.push(...differences(path, list, stated, sums));
   const files = Object.keys(sums).length;
   const agrees = expected === undefined || digestOf(sums) === expected.contents;
   if (!agrees && stated === undefined && problems.length === 0)
@@ -84,17 +85,17 @@ async function verifyOne(
   return { verification: { path, kind: record?.kind ?? kind ?? "data", state, files, problems }, record };
 }
 
-function differences(path: string, stated: FileSums, actual: FileSums): string[] {
+function differences(path: string, list: string, stated: FileSums, actual: FileSums): string[] {
   const at = (name: string) => (statSync(path).isDirectory() ? join(path, name) : path);
   const listed = Object.entries(stated).filter(([name]) => name !== recordName);
   return [
     ...listed.filter(([name]) => !Object.hasOwn(actual, name)).map(([name]) => `${at(name)} is missing`),
     ...listed
       .filter(([name, sum]) => Object.hasOwn(actual, name) && actual[name] !== sum)
-      .map(([name]) => `${at(name)} has changed`),
+      .map(([name]) => `${at(name)} differs from what ${list} states`),
     ...Object.keys(actual)
       .filter((name) => !Object.hasOwn(stated, name))
-      .map((name) => `${at(name)} was not there`),
+      .map((name) => `${at(name)} is not in ${list}`),
   ];
 }
 

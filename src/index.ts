@@ -1,4 +1,5 @@
 /** The library: what the CLI does, for programs. */
+export * from "./adaptation/index.ts";
 export * from "./cluster/index.ts";
 export * from "./config/index.ts";
 export * from "./corpus/index.ts";

@@ -53,6 +53,10 @@ const program: CommandGroup = {
       summary: "bits per byte of a checkpoint on held-out documents, tasks, sample efficiency, training dynamics",
       load: async () => evaluation,
     },
+    adapt: {
+      summary: "fine-tune or align a checkpoint: classify, full, lora, sft, dpo, with guards",
+      load: async () => (await import("./adapt/index.ts")).adapt,
+    },
     embed: {
       summary: "vectors of texts from a checkpoint",
       load: async () => (await import("./embed.ts")).embed,

@@ -28,6 +28,9 @@ interface Checkpoint {
   readonly again: () => Readonly<Record<string, Variable>>;
 }
 
+/** What a linear layer adds to its output, given that and the layer's input; it may write into the output's memory. */
+export type LinearAdapter = (engine: Engine, out: Variable, x: Variable) => Variable;
+
 /** How an engine works. */
 export interface EngineOptions {
   /** Keep only inputs and outputs of what runs in `checkpoint`, and compute the rest again in the backward pass. */
@@ -47,6 +50,8 @@ export class Engine implements OpContext {
   private scopeTensors: Set<Tensor> | undefined;
   private recordingNow = false;
   private readonly objectives = new WeakSet<Variable>();
+  /** What linear layers add to their output, by their weight. */
+  private readonly adapters = new Map<Variable, LinearAdapter>();
   /** Gradients on their way through the tape. */
   private gradients = new Map<Variable, Tensor>();
   /** Released outputs that their op computes again when they are wanted, and those that were. */
@@ -144,7 +149,21 @@ export class Engine implements OpContext {
         options: options as never,
       });
     }
-    return variables;
+    return this.adapters.size === 0 ? variables : this.adapted(inputs, variables);
+  }
+
+  /** From now on every linear layer of that weight adds to its output what the adapter says; nothing more if left out. */
+  adaptLinear(weight: Variable, adapter?: LinearAdapter): void {
+    if (adapter === undefined) this.adapters.delete(weight);
+    else this.adapters.set(weight, adapter);
+  }
+
+  private adapted<Outputs extends Record<string, Variable>>(
+    { weight, x }: { readonly weight?: Variable; readonly x?: Variable },
+    outputs: Outputs,
+  ): Outputs {
+    const adapter = weight && this.adapters.get(weight);
+    return adapter === undefined || x === undefined ? outputs : { ...outputs, out: adapter(this, outputs.out, x) };
   }
 
   /** The input as the op takes it: bf16 becomes f32 where the op does not say that it takes bf16. */

@@ -3,7 +3,7 @@ export type * from "./backend.ts";
 export { type CountingBackend, createCountingBackend, type KernelWork } from "./backends/counting/index.ts";
 export { lackingLevels, supportedLevels } from "./backends/cpu/isa.ts";
 export { type BackendOptions, backendNames, createBackend } from "./backends/index.ts";
-export { Engine, type EngineOptions, type Variable } from "./engine.ts";
+export { Engine, type EngineOptions, type LinearAdapter, type Variable } from "./engine.ts";
 export { type AttentionOptions, splitPackedHeads } from "./ops/attention.ts";
 export * from "./ops/index.ts";
 export { AdamW, type AdamWConfiguration } from "./optimizers/adamw.ts";

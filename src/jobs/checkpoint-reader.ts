@@ -15,11 +15,14 @@ export interface LoadedModel {
   readonly tokenizer: Tokenizer;
 }
 
-/** How weights are held: f32, bf16, or as the checkpoint stores them: bf16 where all its matrices are. */
-export type WeightsInMemory = "f32" | "bf16" | "stored";
+/**
+ * How weights are held: f32, bf16, or as the checkpoint stores them: bf16 where all its matrices are; `training`: f32 with
+ * gradients.
+ */
+export type WeightsInMemory = "f32" | "bf16" | "stored" | "training";
 
 /**
- * Reads a Hugging Face folder for inference. Throws TilthError naming the file, key or tensor that does not fit. Where the
+ * Reads a Hugging Face folder. Throws TilthError naming the file, key or tensor that does not fit. Where the
  * backend holds no bf16 weights they are f32, which changes no value that was stored in bf16.
  */
 export function loadModel(folder: string, backend: Backend, weights: WeightsInMemory = "f32"): LoadedModel {
@@ -28,7 +31,7 @@ export function loadModel(folder: string, backend: Backend, weights: WeightsInMe
   }
   const { architecture, configuration } = readModelConfiguration(folder);
   const tokenizer = readTokenizerJson(join(folder, "tokenizer.json"));
-  const engine = new Engine(backend, { use: inferenceUse(folder, backend, weights) });
+  const engine = new Engine(backend, { use: useOf(folder, backend, weights) });
   const model = architecture.create(engine, configuration);
   const { vocabularySize } = architecture.dimensions(configuration);
   if (tokenizer.vocabularySize > vocabularySize) {
@@ -40,7 +43,8 @@ export function loadModel(folder: string, backend: Backend, weights: WeightsInMe
   return { engine, model, tokenizer };
 }
 
-function inferenceUse(folder: string, backend: Backend, weights: WeightsInMemory): ArenaUse {
+function useOf(folder: string, backend: Backend, weights: WeightsInMemory): ArenaUse {
+  if (weights === "training") return "training";
   const wanted = weights === "bf16" || (weights === "stored" && isStoredInBfloat16(folder));
   return { matrices: wanted && backend.storesBfloat16 ? "bf16" : "f32" };
 }

@@ -1,7 +1,7 @@
 /** A checkpoint with an image and a text tower, ready to embed. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Backend, Engine } from "../engine/index.ts";
+import { type ArenaUse, type Backend, Engine } from "../engine/index.ts";
 import { TilthError } from "../foundation/index.ts";
 import { fromPreprocessorConfig, type ImageSettings, imageSettings } from "../images/index.ts";
 import type { ImageTextModel } from "../models/index.ts";
@@ -22,14 +22,14 @@ export function pairTextOf(model: ImageTextModel, tokenizer: Tokenizer): PairTex
   return { form, encode: (caption) => tokenizer.encode(caption.toLowerCase()) };
 }
 
-/** Reads a Hugging Face folder. Throws TilthError naming the file, key or tensor that does not fit. */
-export function loadImageTextModel(folder: string, backend: Backend): LoadedImageTextModel {
+/** Reads a Hugging Face folder; `use`: whether its weights get gradients. Throws TilthError naming the file, key or tensor that does not fit. */
+export function loadImageTextModel(folder: string, backend: Backend, use: ArenaUse = "training"): LoadedImageTextModel {
   if (!existsSync(folder)) {
     throw new TilthError(`there is no checkpoint at ${folder}`, { remedy: "Give the folder of a checkpoint." });
   }
   const { architecture, configuration } = readImageTextConfiguration(folder);
   const tokenizer = readTokenizerJson(join(folder, "tokenizer.json"));
-  const engine = new Engine(backend);
+  const engine = new Engine(backend, { use });
   const model = architecture.create(engine, configuration);
   loadWeights(folder, model);
   const { imageSize } = architecture.dimensions(configuration);

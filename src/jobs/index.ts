@@ -1,4 +1,7 @@
 /** Work off the main thread: each job in a file of its own, run by `runJob`. */
+export { type AdaptClassifyInput, type AdaptClassifyOutput, adaptClassifyJob } from "./adapt-classify.ts";
+export type { AdaptCommonInput, AdaptEvent } from "./adapt-common.ts";
+export { type AdaptTextInput, type AdaptTextOutput, adaptTextJob } from "./adapt-text.ts";
 export { type EmbedInput, embedJob } from "./embed.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
 export {
@@ -25,6 +28,7 @@ export { type DocumentTrace, type Lineage, openLineage, traceDocument } from "./
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
+export { type MergeAdapterInput, mergeAdapterJob } from "./merge-adapter.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
 export { buildRecordedCorpus, mergeRecordedParts, recordExport } from "./record-lineage.ts";
 export { reportContext } from "./report-context.ts";

@@ -1,4 +1,6 @@
 /** The jobs: one file each, one line here. */
+import { adaptClassifyJob } from "./adapt-classify.ts";
+import { adaptTextJob } from "./adapt-text.ts";
 import { embedJob } from "./embed.ts";
 import { evaluateJob } from "./evaluate.ts";
 import { evaluateEfficiencyJob } from "./evaluate-efficiency.ts";
@@ -12,6 +14,7 @@ import type { Job } from "./job.ts";
 import { measureJob } from "./measure.ts";
 import { measureLevelsJob } from "./measure-levels.ts";
 import { measurePairsJob } from "./measure-pairs.ts";
+import { mergeAdapterJob } from "./merge-adapter.ts";
 import { planMixtureJob } from "./plan-mixture.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
@@ -25,6 +28,9 @@ const jobs = [
   measurePairsJob,
   trainJob,
   trainPairsJob,
+  adaptClassifyJob,
+  adaptTextJob,
+  mergeAdapterJob,
   embedJob,
   evaluateJob,
   evaluateEfficiencyJob,

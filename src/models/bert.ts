@@ -115,7 +115,7 @@ export class BertModel implements LanguageModel<BertConfiguration> {
     readonly architecture: Architecture<BertConfiguration>,
     private readonly variant: BertVariant,
   ) {
-    this.arena = new ParameterArena(engine.backend, architecture.parameters(configuration));
+    this.arena = new ParameterArena(engine.backend, architecture.parameters(configuration), engine.use);
   }
 
   encode(engine: Engine, batch: TokenBatch): Variable {

@@ -112,11 +112,18 @@ class ClipModel implements ImageTextModel<ClipConfiguration> {
     engine: Engine,
     readonly configuration: ClipConfiguration,
   ) {
-    this.arena = new ParameterArena(engine.backend, parameters(configuration));
+    this.arena = new ParameterArena(engine.backend, parameters(configuration), engine.use);
     this.logitScale = this.arena.get("logitScale");
   }
 
   embedImages(engine: Engine, batch: ImageBatch): Variable {
+    const stream = this.imageStates(engine, batch);
+    const length = patchesOf(this.configuration) + 1;
+    const classRows = engine.constant(Int32Array.from({ length: batch.images }, (_, image) => image * length));
+    return this.project(engine, stream, classRows, "vision");
+  }
+
+  imageStates(engine: Engine, batch: ImageBatch): Variable {
     const { arena, configuration } = this;
     const epsilon = configuration.normEpsilon;
     const length = patchesOf(configuration) + 1;
@@ -128,9 +135,7 @@ class ClipModel implements ImageTextModel<ClipConfiguration> {
     const norm = weightAndBias(arena, "vision.preNorm");
     const x = engine.run(layerNorm, { x: patches, ...norm }, { epsilon, type: "f32" }).out;
     const shape = { sequences: batch.images, length, causal: false };
-    const stream = runEncoder(engine, arena, "vision", towerOf(configuration, "vision"), x, shape);
-    const classRows = engine.constant(Int32Array.from({ length: batch.images }, (_, image) => image * length));
-    return this.project(engine, stream, classRows, "vision");
+    return runEncoder(engine, arena, "vision", towerOf(configuration, "vision"), x, shape);
   }
 
   embedTexts(engine: Engine, { sequences, length, tokens }: TextBatch): Variable {
@@ -299,6 +304,7 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
     return {
       parameters: parameters(configuration).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       embeddingWidth,
+      imageWidth: vision.width,
       imageSize: vision.imageSize,
       imageTokens: patchesOf(configuration) + 1,
       text: { context, vocabularySize, endOfText, padToContext: false },

@@ -111,7 +111,7 @@ export function weightAndBias(arena: ParameterArena, name: string): { weight: Pa
 }
 
 /** Rows (or, of a vector, elements) [start, start + count) of a parameter, with their share of its gradient. */
-export function rowsOfParameter({ tensor, parameterGradient }: Parameter, start: number, count: number): Variable {
+export function rowsOfParameter(parameter: Parameter, start: number, count: number): Variable {
   const part = (whole: Tensor) => {
     const [rowCount, width = 1] = whole.shape;
     if (start + count > rowCount)
@@ -119,7 +119,10 @@ export function rowsOfParameter({ tensor, parameterGradient }: Parameter, start:
     const shape = whole.shape.length === 1 ? [count] : [count, width];
     return tensorOver(whole.storage, shape, whole.type, whole.offset + start * width);
   };
-  return { tensor: part(tensor), requiresGradient: true, parameterGradient: part(parameterGradient) };
+  const tensor = part(parameter.tensor);
+  return parameter.requiresGradient
+    ? { tensor, requiresGradient: true, parameterGradient: part(parameter.parameterGradient) }
+    : { tensor, requiresGradient: false };
 }
 
 /** How the blocks of a stack are named and what they do with their activations. */

@@ -79,7 +79,7 @@ class Gpt2Model implements LanguageModel<Gpt2Configuration> {
     engine: Engine,
     readonly configuration: Gpt2Configuration,
   ) {
-    this.arena = new ParameterArena(engine.backend, parameters(configuration));
+    this.arena = new ParameterArena(engine.backend, parameters(configuration), engine.use);
   }
 
   forward(engine: Engine, batch: TokenBatch): HiddenStates {

@@ -20,6 +20,8 @@ export interface ImageTextModel<Configuration = unknown> {
   readonly arena: ParameterArena;
   /** [images, embeddingWidth] */
   embedImages(engine: Engine, batch: ImageBatch): Variable;
+  /** The vision tower's last states before any norm, [images · tokens, width], the class token first, where it has one. */
+  imageStates?(engine: Engine, batch: ImageBatch): Variable;
   /** [texts, embeddingWidth] */
   embedTexts(engine: Engine, batch: TextBatch): Variable;
   /** [1]: the log of the factor on cosines. */
@@ -43,6 +45,8 @@ export interface ImageTextDimensions {
   readonly parameters: number;
   readonly embeddingWidth: number;
   readonly imageSize: number;
+  /** Of the vision tower. */
+  readonly imageWidth: number;
   /** Tokens of an image. */
   readonly imageTokens: number;
   readonly text: TextForm;

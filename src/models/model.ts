@@ -55,6 +55,8 @@ export interface LanguageModel<Configuration = unknown> {
   forward(engine: Engine, batch: TokenBatch): HiddenStates;
   /** Representations of all tokens, [sequences · length, width]: the last hidden states, before any head. */
   encode(engine: Engine, batch: TokenBatch): Variable;
+  /** The layers between hidden states and output matrix, where a model shares them with its classification heads (ModernBERT). */
+  transform?(engine: Engine, x: Variable): Variable;
   /** Room for `sequences` (1 if left out) sequences of up to `capacity` tokens, at most the model's context. */
   createCache(engine: Engine, capacity: number, sequences?: number): KeyValueCache;
   /** As `forward` for tokens that follow those in the cache, span after span; they are added to it. */

@@ -110,7 +110,7 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
   ) {
     const { backend } = engine;
     const { context, width, attentionHeads, globalRopeTheta, localRopeTheta, localAttention } = configuration;
-    this.arena = new ParameterArena(backend, architecture.parameters(configuration));
+    this.arena = new ParameterArena(backend, architecture.parameters(configuration), engine.use);
     const headSize = width / attentionHeads;
     this.storages = [context * headSize, context * headSize, width].map((count) => backend.allocate(count * 4));
     const [global, local] = [globalRopeTheta, localRopeTheta].map((theta, index) => {
@@ -168,9 +168,13 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
   forward(engine: Engine, batch: TokenBatch): HiddenStates {
     const encoded = this.encode(engine, batch);
     const wanted = batch.rows === undefined ? encoded : wantedRows(engine, encoded, batch.rows);
-    const transformed = engine.run(activation, { x: this.linear(engine, wanted, "transform") }, { kind: "gelu" }).out;
-    const hidden = this.norm(engine, transformed, "transformNorm");
+    const hidden = this.transform(engine, wanted);
     return { hidden, head: this.arena.get("embedding"), headBias: this.arena.get("headBias") };
+  }
+
+  transform(engine: Engine, x: Variable): Variable {
+    const transformed = engine.run(activation, { x: this.linear(engine, x, "transform") }, { kind: "gelu" }).out;
+    return this.norm(engine, transformed, "transformNorm");
   }
 
   createCache(): never {

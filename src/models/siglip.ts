@@ -121,7 +121,7 @@ class SiglipModel implements ImageTextModel<SiglipConfiguration> {
     engine: Engine,
     readonly configuration: SiglipConfiguration,
   ) {
-    this.arena = new ParameterArena(engine.backend, parameters(configuration));
+    this.arena = new ParameterArena(engine.backend, parameters(configuration), engine.use);
     this.logitScale = this.arena.get("logitScale");
     this.logitBias = this.arena.get("logitBias");
   }
@@ -330,6 +330,7 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
     return {
       parameters: parameters(configuration).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       embeddingWidth: width,
+      imageWidth: width,
       imageSize: vision.imageSize,
       imageTokens: patchesOf(configuration),
       text: { context, vocabularySize, endOfText, padToContext: true },

@@ -1,8 +1,10 @@
-import { columns, type Engine, rows, rowsOf } from "../engine/index.ts";
-import type { HiddenStates } from "../models/index.ts";
+import { columns, type Engine, rows, rowsOf, type Variable } from "../engine/index.ts";
 
 /** The likeliest token at each row, from blocks of logits; of equals the lowest id. Runs inside a scope. */
-export async function likeliestTokens(engine: Engine, { hidden, head, headBias }: HiddenStates): Promise<Int32Array> {
+export async function likeliestTokens(
+  engine: Engine,
+  { hidden, head, headBias }: { readonly hidden: Variable; readonly head: Variable; readonly headBias?: Variable },
+): Promise<Int32Array> {
   const count = rowsOf(hidden.tensor);
   const vocabulary = rowsOf(head.tensor);
   const block = Math.max(1, Math.min(count, Math.floor(2 ** 22 / vocabulary)));

@@ -102,8 +102,8 @@ export function readImageTextConfiguration(folder: string): {
   });
 }
 
-/** What some writers store beside the weights, and what follows from the configuration. */
-const ignoredNames = /rotary_emb\.inv_freq$|embeddings\.position_ids$/;
+/** What some writers store beside the weights, what follows from the configuration, and classification heads. */
+const ignoredNames = /rotary_emb\.inv_freq$|embeddings\.position_ids$|^(score|classifier)\.|^bert\.pooler\./;
 
 /**
  * Opens the weights of a folder. Throws TilthError naming the tensor that is missing, unknown to the architecture, of

@@ -4,6 +4,7 @@ import {
   activation,
   add,
   addIntoRows,
+  addLowRank,
   addRows,
   attention,
   cast,
@@ -259,6 +260,21 @@ const cases: Record<string, Case> = {
     shapes: { table: [7, 9], added: [9], head: [classes, 9] },
     loss: (engine, { table, added, head }) =>
       close(engine, engine.run(addIntoRows, { x: table, added }, { start: 2, count: 3 }).out, head),
+  },
+  "two low-rank adapters beside a linear layer, with and without dropout": {
+    ops: ["addLowRank", "linear"],
+    shapes: { x: [33, 17], weight: [21, 17], down: [2 * 3, 17], up: [5 + 9, 3], head: [classes, 21] },
+    loss(engine, { x, weight, down, up, head }) {
+      const blocks = [
+        { start: 0, count: 5 },
+        { start: 12, count: 9 },
+      ];
+      const base = engine.run(linear, { x, weight }, {}).out;
+      const options = { rank: 3, scale: 0.7, blocks };
+      const once = engine.run(addLowRank, { base, x, down, up }, options).out;
+      const dropout = { probability: 0.25, key: 7 };
+      return close(engine, engine.run(addLowRank, { base: once, x, down, up }, { ...options, dropout }).out, head);
+    },
   },
   "attention of queries over other rows": {
     ops: ["crossAttention", "headCrossEntropy"],

@@ -2,6 +2,7 @@
 import { activation } from "./activation.ts";
 import { add } from "./add.ts";
 import { addIntoRows } from "./add-into-rows.ts";
+import { addLowRank } from "./add-low-rank.ts";
 import { addRows } from "./add-rows.ts";
 import { attention } from "./attention.ts";
 import { cast } from "./cast.ts";
@@ -29,13 +30,15 @@ export const ops = {
   ...{ rmsNorm, residualRmsNorm, layerNorm, residualLayerNorm, headNorm, l2Normalize },
   ...{ rope, attention, swiglu, activation, meanRows },
   ...{ headCrossEntropy, headCrossEntropyWithBias, contrastiveLoss, sigmoidContrastiveLoss },
-  ...{ addIntoRows, crossAttention },
+  ...{ addIntoRows, addLowRank, crossAttention },
 } as const;
 
+export type { LowRankBlock, LowRankOptions } from "./add-low-rank.ts";
 export {
   activation,
   add,
   addIntoRows,
+  addLowRank,
   addRows,
   attention,
   cast,

@@ -1,0 +1,42 @@
+/** What comes after pre-training: heads, adapters, instruction and preference tuning, and guards on all of them. */
+export { type Adapted, prepareModel } from "./adapted.ts";
+export { paddedBatch } from "./batches.ts";
+export {
+  type ClassFigures,
+  type ClassifiableExamples,
+  type ClassificationResult,
+  evaluateClasses,
+} from "./classification.ts";
+export * from "./examples/index.ts";
+export { generalLossOf, textSource, vocabularyOf } from "./general-loss.ts";
+export * from "./guards/index.ts";
+export * from "./heads/index.ts";
+export { documentExamples, type LanguageExamples, languageLoss, responseExamples } from "./language.ts";
+export {
+  type AdaptationTask,
+  type LoopEvent,
+  type LoopHooks,
+  type LoopResult,
+  runAdaptation,
+  tripMessage,
+} from "./loop.ts";
+export * from "./lora/index.ts";
+export { adaptToClasses, type ClassifyInput, type ClassifyResult, type ExamplePart } from "./methods/classify.ts";
+export { adaptToText, type LanguageResult } from "./methods/language.ts";
+export { JointOptimizer } from "./optimization.ts";
+export { type MaskedExample, packExamples, packedBatch } from "./packing.ts";
+export {
+  type AdaptationMethod,
+  type AdaptationReport,
+  type AdaptedStage,
+  adaptationFile,
+  type DataFile,
+  describeData,
+  describeParent,
+  describeReport,
+  madeBy,
+  stageOf,
+  type Trade,
+} from "./report.ts";
+export { type SavedHead, saveAdapted } from "./save.ts";
+export { type AdaptationSettings, adaptationSettings } from "./settings.ts";

@@ -1,0 +1,95 @@
+/** Writes an adapted checkpoint: a Hugging Face folder, or an adapter in PEFT's layout. */
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ParameterArena } from "../engine/index.ts";
+import { type SafetensorsEntry, writeSafetensors } from "../formats/index.ts";
+import { publishFolder, writeFileAtomically } from "../foundation/index.ts";
+import { mappedTensor, transposed, type WeightMapping } from "../models/index.ts";
+import { readHuggingFaceConfiguration } from "../training/index.ts";
+import { adaptationCard } from "./card.ts";
+import type { HeadNames } from "./heads/index.ts";
+import { type LoraAdapter, type PeftTask, writePeftFolder } from "./lora/index.ts";
+import type { AdaptableModel } from "./model.ts";
+import { type AdaptationReport, adaptationFile } from "./report.ts";
+
+/** A head with the classes that it tells apart. */
+export interface SavedHead {
+  readonly arena: ParameterArena;
+  readonly names: HeadNames;
+  readonly classes: readonly string[];
+}
+
+export interface SaveOptions {
+  readonly model: AdaptableModel;
+  readonly head?: SavedHead;
+  /** Written alone, in PEFT's layout. Left out: the whole model, into which adapters must have been merged. */
+  readonly adapter?: LoraAdapter;
+  readonly task: PeftTask;
+  /** Hugging Face's name of the task, for the card. */
+  readonly pipeline: string;
+  readonly report: AdaptationReport;
+  /** Further files by name, which replace the parent's. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** What of the parent's folder stays true. */
+const travelling = [
+  ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"],
+  ...["vocab.txt", "vocab.json", "merges.txt", "preprocessor_config.json"],
+  ...["ATTRIBUTION.md", "data-report.json", "data-report.html"],
+];
+
+/** Writes the folder whole or not at all. */
+export async function saveAdapted(folder: string, options: SaveOptions): Promise<void> {
+  const { adapter, head, report } = options;
+  const parent = report.parent.path;
+  await publishFolder(folder, async (temporary) => {
+    mkdirSync(temporary, { recursive: true });
+    for (const name of travelling) {
+      if (existsSync(join(parent, name))) copyFileSync(join(parent, name), join(temporary, name));
+    }
+    if (adapter === undefined) await writeWhole(temporary, options);
+    else {
+      const saved = head?.names.weights.map((mapping) => ({
+        name: mapping.name,
+        tensor: mappedTensor(head.arena, mapping),
+      }));
+      await writePeftFolder(temporary, adapter, { base: parent, task: options.task, ...(saved && { saved }) });
+    }
+    const own = {
+      ...options.files,
+      [adaptationFile]: `${JSON.stringify(report, null, 2)}\n`,
+      "README.md": adaptationCard(report, options.pipeline),
+    };
+    for (const [name, content] of Object.entries(own)) writeFileAtomically(join(temporary, name), content);
+  });
+}
+
+/** Weights under Hugging Face's names, the head's among them, and `config.json`. */
+async function writeWhole(folder: string, { model, head, report }: SaveOptions): Promise<void> {
+  const { architecture, configuration, arena } = model;
+  const entries: SafetensorsEntry[] = [];
+  const add = async (from: ParameterArena, mapping: WeightMapping) => {
+    const data = await arena.backend.read(mappedTensor(from, mapping));
+    const stored = mapping.transposed ? transposed(data, [...mapping.shape].reverse()) : data;
+    entries.push({ name: mapping.name, shape: mapping.shape, type: "F32", data: stored });
+  };
+  for (const mapping of architecture.weights(configuration)) await add(arena, mapping);
+  for (const mapping of head?.names.weights ?? []) await add(head!.arena, mapping);
+  writeSafetensors(join(folder, "model.safetensors"), entries, { format: "pt" });
+  const labels = head?.classes.map((name, index) => [String(index), name] as const);
+  const before = readHuggingFaceConfiguration(report.parent.path);
+  const config = {
+    ...before,
+    ...architecture.toHuggingFace(configuration),
+    ...(head && {
+      architectures: [head.names.huggingFaceClass],
+      id2label: Object.fromEntries(labels!),
+      label2id: Object.fromEntries(labels!.map(([index, name]) => [name, Number(index)])),
+      // Where a text ends is found by its padding.
+      pad_token_id: before.pad_token_id ?? before.eos_token_id,
+      ...head.names.fields,
+    }),
+  };
+  writeFileAtomically(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+}

@@ -1,0 +1,265 @@
+/** Classes for texts, words or pictures: a head on a checkpoint, fine-tuned with it. */
+import {
+  type AdaptationReport,
+  adaptToClasses,
+  balancedDraw,
+  type ClassifyResult,
+  classesOf,
+  classNumbers,
+  type DataFile,
+  describeData,
+  describeParent,
+  type ExamplePart,
+  heldOut,
+  ImageHead,
+  imageExamples,
+  type LabelFields,
+  labelledTexts,
+  labelledWords,
+  madeBy,
+  prepareModel,
+  type SavedHead,
+  saveAdapted,
+  TextHead,
+  type TextTask,
+  textExamples,
+  textRows,
+  wordRows,
+} from "../adaptation/index.ts";
+import type { Backend } from "../engine/index.ts";
+import { readRows } from "../evaluation/index.ts";
+import { TilthError } from "../foundation/index.ts";
+import { ImageLoader, readPairs } from "../images/index.ts";
+import { PairStream } from "../training/index.ts";
+import {
+  type AdaptCommonInput,
+  type AdaptEvent,
+  generalLossFor,
+  loadForAdaptation,
+  present,
+  requireNoOutput,
+} from "./adapt-common.ts";
+import { openDevice } from "./device.ts";
+import { loadImageTextModel } from "./image-text-model.ts";
+import type { Job, JobContext } from "./job.ts";
+
+export interface AdaptClassifyInput extends AdaptCommonInput {
+  /** Files of labelled texts or words, or sets of pictures that name classes. */
+  readonly train: string;
+  readonly validation?: string;
+  readonly test?: string;
+  readonly what: TextTask | "image";
+  readonly fields: LabelFields;
+  readonly classes?: readonly string[];
+  /** Training examples, as many of every class as that allows; all if left out. */
+  readonly labels?: number;
+  /** Share of the training examples that is held out where no validation file is given. */
+  readonly validationShare: number;
+  /** Random weights instead of the checkpoint's: what pre-training is worth. */
+  readonly fromScratch: boolean;
+}
+
+export interface AdaptClassifyOutput {
+  readonly report: AdaptationReport;
+  readonly output: string;
+}
+
+/** Labelled examples of one file, of whatever kind. */
+interface Part<Content> {
+  readonly contents: readonly Content[];
+  readonly file: string;
+}
+
+export const adaptClassifyJob: Job<AdaptClassifyInput, AdaptEvent, AdaptClassifyOutput> = {
+  name: "adapt-classify",
+  async run(input, context) {
+    requireNoOutput(input.output);
+    const backend = await openDevice(input.device, (message) => context.emit({ kind: "warning", message }));
+    try {
+      return await (input.what === "image" ? classifyPictures : classifyTexts)(input, backend, context);
+    } finally {
+      backend.dispose();
+    }
+  },
+};
+
+async function classifyTexts(input: AdaptClassifyInput, backend: Backend, context: JobContext<AdaptEvent>) {
+  const { what, fields, settings, fromScratch } = input;
+  const task = what as TextTask;
+  const read = async (file: string | undefined) => {
+    if (file === undefined) return undefined;
+    const rows = await readRows(file);
+    // Both kinds as words: a text is one word with one label.
+    const contents =
+      task === "token"
+        ? labelledWords(rows, file, fields)
+        : labelledTexts(rows, file, fields).map(({ text, label, ...rest }) => ({
+            ...rest,
+            words: [text],
+            labels: [label],
+          }));
+    return { contents, file };
+  };
+  const parts = await partsOf(input, read, ({ labels }) => labels);
+  const loaded = loadForAdaptation(input, backend);
+  const { engine, model, tokenizer } = loaded;
+  if (fromScratch) model.arena.initialize(settings.seed);
+  const head = new TextHead(model, task, parts.classes.length, settings.seed);
+  const { arenas, adapter, dropout } = prepareModel(engine, model, settings, [head.arena]);
+  const examplesOf = ({ contents }: Part<{ words: readonly string[]; labels: readonly string[] }>, whose: string) => {
+    const numbers = contents.map(({ labels }) => classNumbers(labels, parts.classes, whose));
+    const rows =
+      task === "token"
+        ? wordRows(model, tokenizer, contents, numbers)
+        : textRows(
+            model,
+            tokenizer,
+            contents.map(({ words, labels, ...rest }) => ({ ...rest, text: words[0], label: labels[0] })),
+            Int32Array.from(numbers, ([number]) => number),
+          );
+    return textExamples(model, head, tokenizer, rows, dropout);
+  };
+  const general = await generalLossFor(input, loaded);
+  try {
+    const made = parts.map(examplesOf);
+    const result = await adaptToClasses(
+      engine,
+      { arenas, classes: parts.classes, ...made, settings, ...(general && { generalLoss: general.measure }) },
+      context,
+    );
+    const report = await reportOf(input, parts.classes, parts.files, result);
+    if (input.merge) adapter?.merge();
+    await saveAdapted(input.output, {
+      model,
+      head: { arena: head.arena, names: head.names, classes: parts.classes },
+      ...(adapter && !input.merge && { adapter }),
+      task: task === "token" ? "TOKEN_CLS" : "SEQ_CLS",
+      pipeline: task === "token" ? "token-classification" : "text-classification",
+      report,
+    });
+    return { report, output: input.output };
+  } finally {
+    general?.close();
+  }
+}
+
+async function classifyPictures(input: AdaptClassifyInput, backend: Backend, context: JobContext<AdaptEvent>) {
+  const { settings, fromScratch } = input;
+  const read = async (folder: string | undefined) => {
+    if (folder === undefined) return undefined;
+    const contents = readPairs(folder).pairs.filter((pair) => pair.class !== undefined);
+    if (contents.length === 0) {
+      throw new TilthError(`${folder} names no classes of its pictures`, {
+        remedy: "Give a folder with one folder of pictures a class, or captions.jsonl with a class each.",
+      });
+    }
+    return { contents, file: folder };
+  };
+  const parts = await partsOf(input, read, (pair) => [pair.class!]);
+  const use = settings.lora === undefined ? "training" : ({ matrices: "f32" } as const);
+  const { engine, model, images, text } = loadImageTextModel(input.checkpoint, backend, use);
+  if (fromScratch) model.arena.initialize(settings.seed);
+  const loader = new ImageLoader(images);
+  try {
+    const head = new ImageHead(model, parts.classes.length, settings.seed);
+    const { arenas, adapter, dropout } = prepareModel(engine, model, settings, [head.arena]);
+    const decoded = new Map<string, ExamplePart["examples"]>();
+    for (const { contents, file } of parts.all) {
+      const stream = new PairStream(contents, loader, images.size, text);
+      const { batch, pairs } = await stream.wholeBatch(contents.length);
+      if (pairs.length < contents.length) {
+        const [[name, reason]] = stream.damaged;
+        throw new TilthError(
+          `${file}: ${contents.length - pairs.length} pictures cannot be decoded; the first is ${name}: ${reason}`,
+        );
+      }
+      const numbers = classNumbers(
+        pairs.map((pair) => pair.class!),
+        parts.classes,
+        file,
+      );
+      decoded.set(file, imageExamples(head, { pixels: batch.pixels, size: images.size, numbers }, dropout));
+    }
+    const made = parts.map(({ file }) => decoded.get(file)!);
+    const result = await adaptToClasses(engine, { arenas, classes: parts.classes, ...made, settings }, context);
+    const report = await reportOf(input, parts.classes, [], result);
+    if (input.merge) adapter?.merge();
+    const saved: SavedHead = { arena: head.arena, names: head.names, classes: parts.classes };
+    await saveAdapted(input.output, {
+      ...{ model, head: saved, report, task: "FEATURE_EXTRACTION", pipeline: "image-classification" },
+      ...(adapter && !input.merge && { adapter }),
+    });
+    return { report, output: input.output };
+  } finally {
+    await loader.close();
+  }
+}
+
+/** Reads all parts, names the classes and sets validation examples aside. */
+async function partsOf<Content>(
+  input: AdaptClassifyInput,
+  read: (file: string | undefined) => Promise<Part<Content> | undefined>,
+  labelsOf: (content: Content) => readonly string[],
+) {
+  const train = (await read(input.train))!;
+  const [validation, test] = [await read(input.validation), await read(input.test)];
+  const classes = classesOf(train.contents.flatMap(labelsOf), input.classes);
+  const first = classNumbers(
+    train.contents.map((content) => labelsOf(content)[0]),
+    classes,
+    "the training examples",
+  );
+  const drawn = input.labels === undefined ? [...first.keys()] : balancedDraw(first, input.labels, input.settings.seed);
+  if (input.labels !== undefined && drawn.length < input.labels) {
+    throw new TilthError(`--labels asks for ${input.labels} examples, ${input.train} has ${drawn.length}`);
+  }
+  const ownClasses = Int32Array.from(drawn, (index) => first[index]);
+  const split =
+    validation === undefined
+      ? heldOut(drawn.length, input.validationShare, input.settings.seed, ownClasses)
+      : { train: [...drawn.keys()], held: [] };
+  const indices = {
+    train: split.train.map((index) => drawn[index]),
+    validation: validation ? [...validation.contents.keys()] : split.held.map((index) => drawn[index]),
+  };
+  const files: DataFile[] = [];
+  if (input.what !== "image") {
+    const licence = input.licence ?? null;
+    files.push(
+      ...present([
+        await describeData("train", train.file, indices.train.length, licence),
+        validation && (await describeData("validation", validation.file, indices.validation.length, licence)),
+        test && (await describeData("test", test.file, test.contents.length, licence)),
+      ]),
+    );
+  }
+  return {
+    ...{ classes, files, all: [train, validation, test].filter((part) => part !== undefined) },
+    /** Every part made into examples; parts of one file share them. */
+    map(make: (part: Part<Content>, whose: string) => ExamplePart["examples"]) {
+      const trained = make(train, "the training examples");
+      const held = validation ? make(validation, "the validation examples") : trained;
+      return {
+        train: { examples: trained, indices: indices.train },
+        validation: { examples: held, indices: indices.validation },
+        ...(test && { test: { examples: make(test, "the test examples"), indices: [...test.contents.keys()] } }),
+      };
+    },
+  };
+}
+
+async function reportOf(
+  { checkpoint, settings, merge, what, fromScratch, labels }: AdaptClassifyInput,
+  classes: readonly string[],
+  data: readonly DataFile[],
+  { loop, validation, test, guards, trade }: ClassifyResult,
+): Promise<AdaptationReport> {
+  return {
+    ...{ version: 1, madeBy: madeBy(), stage: "fine-tuned", method: "classify" },
+    weights: settings.lora === undefined ? "all" : merge ? "merged adapters" : "adapters",
+    parent: await describeParent(checkpoint),
+    ...{ data, settings, methodSettings: { what, fromScratch, labels: labels ?? null } },
+    ...{ steps: loop.steps, bestStep: loop.bestStep, stopped: loop.stopped ?? null, curve: loop.curve },
+    ...{ guards, trade, classes, validation, ...(test && { test }) },
+  };
+}

@@ -36,6 +36,8 @@ export interface ClassFigures {
 }
 
 const together = 32;
+/** Held-out examples of a class, below which nothing is said of it. */
+const fewest = 5;
 
 function lossOf(engine: Engine, { hidden, weight, bias }: ClassLogits, targets: Int32Array, normalizer: number) {
   const options = { targets: engine.constant(targets), normalizer };
@@ -137,12 +139,12 @@ export function classificationTask(
     async validate() {
       const { loss: trainLoss } = await predict(engine, train, probe);
       const held = await evaluateClasses(engine, validation, options.validatedOn, classes);
-      const seen = held.byClass.filter((one) => one.examples > 0);
+      const seen = held.byClass.filter((one) => one.examples >= fewest);
       const never = seen.filter((one) => one.predicted === 0).length;
       return {
         trainLoss,
         validationLoss: held.loss,
-        neverPredictedShare: never / seen.length,
+        ...(seen.length > 0 && { neverPredictedShare: never / seen.length }),
         groupGap: groupGapOf(held),
         ...(await options.extra()),
       };

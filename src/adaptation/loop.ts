@@ -82,7 +82,8 @@ export async function runAdaptation(
     if (validationLoss < best.loss) best = { step, loss: validationLoss, weights: await optimizer.snapshot() };
     curve.push({ step, trainLoss, validationLoss });
     hooks.emit({ kind: "validation", step, trainLoss, validationLoss });
-    const judged = judge({ ...figures, bestValidationLoss: best.loss }, settings.guards, step);
+    // Before the first step there is nothing to judge: a head's first weights say nothing of the model.
+    const judged = step === 0 ? [] : judge({ ...figures, bestValidationLoss: best.loss }, settings.guards, step);
     results.push(...judged);
     for (const result of judged.filter(({ verdict }) => verdict === "tripped")) {
       const message = tripMessage(result);

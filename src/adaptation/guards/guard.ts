@@ -10,7 +10,7 @@ export interface AdaptationFigures {
   /** Loss on general text in nats a token, before and now. */
   readonly generalLossBefore?: number;
   readonly generalLoss?: number;
-  /** Share of the classes with held-out examples that are never predicted. */
+  /** Share of the classes with five held-out examples that are never predicted. */
   readonly neverPredictedShare?: number;
   /** The largest difference of accuracy between two groups whose 95 % intervals do not touch; 0 where none differ. */
   readonly groupGap?: number;

@@ -47,12 +47,18 @@ export async function warcOf(pages: readonly Page[], gzip: boolean): Promise<Buf
 }
 
 /** A Parquet file with a text, a url and a license column. */
-export async function writeParquet(file: string, rows: readonly { text: string; url: string; license: string }[]) {
+export async function writeParquet(
+  file: string,
+  rows: readonly { text: string; url: string; license: string }[],
+  compression = "snappy",
+) {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   const source = `${file}.jsonl`;
   writeFileSync(source, jsonLines(rows));
-  await connection.run(`COPY (SELECT * FROM read_json('${source}')) TO '${file}' (FORMAT parquet)`);
+  await connection.run(
+    `COPY (SELECT * FROM read_json('${source}')) TO '${file}' (FORMAT parquet, COMPRESSION ${compression})`,
+  );
   connection.closeSync();
   instance.closeSync();
 }

@@ -19,6 +19,14 @@ export interface PartitionRun extends WorkOptions {
 /** Results wait for those before them; so many may be ahead of the slowest. */
 const maximumAhead = 64;
 
+/**
+ * What a worker's objects may take: the language identifier's tables and caches, and a document some hundred times over, as
+ * a page's elements need. A lower bound also makes the collector come sooner: left to itself it lets a heap grow fourfold.
+ */
+function heapMegabytes(maximumFileBytes: number): number {
+  return Math.ceil(256 + (64 * maximumFileBytes) / 1e6);
+}
+
 /** Runs all tasks and hands their results to `take` in the tasks' order. */
 export async function runPartitions(
   tasks: readonly PartitionTask[],
@@ -60,7 +68,12 @@ export async function runPartitions(
     });
     return;
   }
-  const pool = new Piscina({ filename: workerFile("corpus-worker"), minThreads: threads, maxThreads: threads });
+  const pool = new Piscina({
+    filename: workerFile("corpus-worker"),
+    minThreads: threads,
+    maxThreads: threads,
+    resourceLimits: { maxOldGenerationSizeMb: heapMegabytes(tasks[0].settings.maximumFileBytes) },
+  });
   try {
     // Two tasks a thread: the next one is there when the first is done.
     await Promise.all(Array.from({ length: threads * 2 }, () => consume((task) => runGuarded(pool, task, run))));

@@ -41,26 +41,35 @@ const counter = new HashCounter();
 /** The n-grams of a text, for growing n, as hashes of their joined words. */
 class Grams {
   readonly hashes: Int32Array;
+  /** Of the single words. */
+  private readonly wordHashes: Int32Array;
+  private readonly factors: Int32Array;
   /** Code points before each word. */
   private readonly before: Int32Array;
   private n = 1;
 
-  constructor(private readonly words: readonly Piece[]) {
-    this.hashes = Int32Array.from(words, ({ hash }) => hash);
+  constructor(words: readonly Piece[]) {
+    this.wordHashes = new Int32Array(words.length);
+    this.factors = new Int32Array(words.length);
     this.before = new Int32Array(words.length + 1);
-    for (let word = 0; word < words.length; word++) this.before[word + 1] = this.before[word] + words[word].characters;
+    for (let word = 0; word < words.length; word++) {
+      const { hash, factor, characters } = words[word];
+      this.wordHashes[word] = hash;
+      this.factors[word] = factor;
+      this.before[word + 1] = this.before[word] + characters;
+    }
+    this.hashes = this.wordHashes.slice();
   }
 
   /** How many n-grams there are; afterwards `hashes` holds theirs. `n` must not fall. */
   advanceTo(n: number): number {
-    const { words, hashes } = this;
+    const { hashes, wordHashes, factors } = this;
     for (; this.n < n; this.n++) {
-      for (let start = 0; start + this.n < words.length; start++) {
-        const next = words[start + this.n];
-        hashes[start] = (Math.imul(hashes[start], next.factor) + next.hash) | 0;
+      for (let start = 0, next = this.n; next < hashes.length; start++, next++) {
+        hashes[start] = (Math.imul(hashes[start], factors[next]) + wordHashes[next]) | 0;
       }
     }
-    return Math.max(0, words.length - n + 1);
+    return Math.max(0, hashes.length - n + 1);
   }
 
   characters(start: number, n: number): number {

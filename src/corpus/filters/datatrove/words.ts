@@ -50,6 +50,8 @@ const longestAddress = 2000;
 const plainFront = /^[0-9A-Za-z](?!S?\$)/;
 const plainBack = /[0-9A-Za-z]$/;
 const unitOrGenitive = /[0-9'’][A-Za-z/]{1,4}$/;
+/** These come off one by one: no longer ending has one of them as its last. */
+const singleBack = new Set(",:;!?()[]{}<>_#*&'\"`");
 const mayHoldInfix = /[^\w!-)@;?[-\]`{|}]/;
 /** No ending but a row of full stops is longer. */
 const longestSuffix = 64;
@@ -148,6 +150,7 @@ function splitRun(run: string, withExceptions: boolean): string[] {
 
 /** Length of the marks at the end of `text`, looked for from `from` on. */
 function suffixLength(text: string, from: number, { suffix }: Patterns): number {
+  if (from < text.length && singleBack.has(text[text.length - 1])) return 1;
   if (plainBack.test(text) && !unitOrGenitive.test(text)) return 0;
   let start = Math.max(0, text.length - longestSuffix);
   while (start > 0 && text[start] === ".") start--;
@@ -235,25 +238,53 @@ function joinExceptions(pieces: readonly string[]): readonly string[] {
   return joined;
 }
 
+/** What the patterns say of each character of ASCII: of a text they say what they say of any, or of all, of its characters. */
+const [LETTER, SPOKEN, PUNCTUATION] = [1, 2, 4];
+const asciiClasses = Uint8Array.from({ length: 128 }, (_, unit) => {
+  const character = String.fromCharCode(unit);
+  return (
+    (hasLetter.test(character) ? LETTER : 0) |
+    (spoken.test(character) ? SPOKEN : 0) |
+    (punctuation.test(character) ? PUNCTUATION : 0)
+  );
+});
+
+/** Pieces of one character of ASCII: half of the pieces in code are such marks. */
+const singlePieces = new Array<Piece | undefined>(128);
+
 function pieceOf(text: string): Piece {
+  const unit = text.charCodeAt(0);
+  if (text.length !== 1 || unit >= 128) return newPiece(text);
+  singlePieces[unit] ??= newPiece(text);
+  return singlePieces[unit];
+}
+
+function newPiece(text: string): Piece {
   let hash = 0;
   let factor = 1;
   let characters = 0;
+  let units = 0;
+  let some = 0;
+  let all = PUNCTUATION;
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
     hash = (Math.imul(hash, hashBase) + unit + 1) | 0;
     factor = Math.imul(factor, hashBase);
     if ((unit & 0xfc00) !== 0xdc00) characters++;
+    units |= unit;
+    some |= asciiClasses[unit & 127];
+    all &= asciiClasses[unit & 127];
   }
+  const ascii = units < 128;
   return {
     text,
     characters,
     hash,
     factor,
     white: isSpace[text.charCodeAt(0)] === 1,
-    hasLetter: hasLetter.test(text),
-    spoken: spoken.test(text),
+    hasLetter: ascii ? (some & LETTER) !== 0 : hasLetter.test(text),
+    spoken: ascii ? (some & SPOKEN) !== 0 : spoken.test(text),
     sentenceMark: sentenceMarks.has(text),
-    punctuation: punctuation.test(text),
+    punctuation: ascii ? all !== 0 : punctuation.test(text),
   };
 }

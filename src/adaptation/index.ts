@@ -1,6 +1,8 @@
 /** What comes after pre-training: heads, adapters, instruction and preference tuning, and guards on all of them. */
 export { type Adapted, prepareModel } from "./adapted.ts";
 export { paddedBatch } from "./batches.ts";
+export * from "./behaviour/index.ts";
+export * from "./chat/index.ts";
 export {
   type ClassFigures,
   type ClassifiableExamples,
@@ -12,6 +14,7 @@ export { generalLossOf, textSource, vocabularyOf } from "./general-loss.ts";
 export * from "./guards/index.ts";
 export * from "./heads/index.ts";
 export { documentExamples, type LanguageExamples, languageLoss, responseExamples } from "./language.ts";
+export { type Continuation, logProbabilities } from "./log-probabilities.ts";
 export {
   type AdaptationTask,
   type LoopEvent,
@@ -23,8 +26,11 @@ export {
 export * from "./lora/index.ts";
 export { adaptToClasses, type ClassifyInput, type ClassifyResult, type ExamplePart } from "./methods/classify.ts";
 export { adaptToText, type LanguageResult } from "./methods/language.ts";
+export { adaptToPreferences, type PreferenceResult, rankCorrelation } from "./methods/preference.ts";
+export type { Watched } from "./methods/watched.ts";
 export { JointOptimizer } from "./optimization.ts";
 export { type MaskedExample, packExamples, packedBatch } from "./packing.ts";
+export * from "./preference/index.ts";
 export {
   type AdaptationMethod,
   type AdaptationReport,

@@ -28,6 +28,7 @@ export type {
   Split,
 } from "./document.ts";
 export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
+export { profanityOf } from "./filters/toxicity.ts";
 export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
 export {
   groupExpression,

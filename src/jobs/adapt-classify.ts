@@ -42,6 +42,7 @@ import {
 import { openDevice } from "./device.ts";
 import { loadImageTextModel } from "./image-text-model.ts";
 import type { Job, JobContext } from "./job.ts";
+import { recordAdaptation } from "./record-lineage.ts";
 
 export interface AdaptClassifyInput extends AdaptCommonInput {
   /** Files of labelled texts or words, or sets of pictures that name classes. */
@@ -137,6 +138,8 @@ async function classifyTexts(input: AdaptClassifyInput, backend: Backend, contex
       pipeline: task === "token" ? "token-classification" : "text-classification",
       report,
     });
+    const files = [input.train, input.validation, input.test].filter((file) => file !== undefined);
+    await recordAdaptation(input, report, files);
     return { report, output: input.output };
   } finally {
     general?.close();

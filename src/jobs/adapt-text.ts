@@ -2,11 +2,15 @@
 import {
   type AdaptationReport,
   adaptToText,
+  type ChatTemplate,
+  chatExample,
+  conversations,
   describeData,
   describeParent,
   documentExamples,
   heldOut,
   type LanguageExamples,
+  type MaskedExample,
   madeBy,
   packExamples,
   prepareModel,
@@ -19,6 +23,14 @@ import {
 import { readRows } from "../evaluation/index.ts";
 import { TilthError } from "../foundation/index.ts";
 import {
+  behaviourFor,
+  type ChatOptions,
+  chatTemplateFor,
+  referenceFor,
+  requireDecoder,
+  templateFiles,
+} from "./adapt-chat.ts";
+import {
   type AdaptCommonInput,
   type AdaptEvent,
   generalLossFor,
@@ -29,10 +41,14 @@ import {
 import type { LoadedModel } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
 import type { Job } from "./job.ts";
+import { recordAdaptation } from "./record-lineage.ts";
 
 export interface AdaptTextInput extends AdaptCommonInput {
-  /** Rows of `text`, or of `prompt` and `response`. */
-  readonly train: { readonly texts: string } | { readonly pairs: string };
+  /** Rows of `text`, of `prompt` and `response`, or of `messages`. */
+  readonly train:
+    | { readonly texts: string }
+    | { readonly pairs: string }
+    | { readonly chats: string; readonly chat: ChatOptions };
   /** Tokens of a row; the model's context at most. */
   readonly sequenceLength: number;
   readonly validationShare: number;
@@ -43,6 +59,13 @@ export interface AdaptTextOutput {
   readonly output: string;
 }
 
+/** What each kind of data makes of a checkpoint. */
+const outcomes = {
+  texts: { stage: "continued", method: "full" },
+  pairs: { stage: "fine-tuned", method: "full" },
+  chats: { stage: "instruct", method: "sft" },
+} as const;
+
 export const adaptTextJob: Job<AdaptTextInput, AdaptEvent, AdaptTextOutput> = {
   name: "adapt-text",
   async run(input, context) {
@@ -52,37 +75,33 @@ export const adaptTextJob: Job<AdaptTextInput, AdaptEvent, AdaptTextOutput> = {
     try {
       const loaded = loadForAdaptation(input, backend);
       const { engine, model } = loaded;
-      const { train, validation, rows } =
-        "texts" in file ? await textParts(input, file.texts, loaded) : await pairParts(input, file.pairs, loaded);
+      const kind = "texts" in file ? "texts" : "pairs" in file ? "pairs" : "chats";
+      const { train, validation, rows, prompts, template } = await partsOf(input, loaded);
       const general = await generalLossFor(input, loaded);
+      const reference = prompts && referenceFor(input.checkpoint, backend);
       try {
         const { arenas, adapter, dropout } = prepareModel(engine, model, settings);
-        const parts = {
-          arenas,
-          train,
-          validation,
-          settings,
-          dropout,
+        const watched = {
           ...(general && { generalLoss: general.measure }),
+          ...(reference && {
+            behaviour: behaviourFor(loaded, reference, template!, {
+              prompts: prompts!,
+              ...(file as { chat: ChatOptions }).chat,
+              settings,
+            }),
+          }),
         };
+        const parts = { arenas, train, validation, settings, dropout, watched };
         const { loop, guards, trade } = await adaptToText(engine, model, parts, context);
         const report: AdaptationReport = {
-          ...{ version: 1, madeBy: madeBy(), stage: "texts" in file ? "continued" : "fine-tuned", method: "full" },
+          ...{ version: 1, madeBy: madeBy(), ...outcomes[kind] },
           weights: settings.lora === undefined ? "all" : input.merge ? "merged adapters" : "adapters",
           parent: await describeParent(input.checkpoint),
-          data: [await describeData("train", "texts" in file ? file.texts : file.pairs, rows, licence)],
-          ...{
-            settings,
-            methodSettings: { sequenceLength: input.sequenceLength, validationShare: input.validationShare },
-          },
-          ...{
-            steps: loop.steps,
-            bestStep: loop.bestStep,
-            stopped: loop.stopped ?? null,
-            curve: loop.curve,
-            guards,
-            trade,
-          },
+          data: [await describeData("train", fileOf(file), rows, licence)],
+          settings,
+          methodSettings: { sequenceLength: input.sequenceLength, validationShare: input.validationShare },
+          ...{ steps: loop.steps, bestStep: loop.bestStep, stopped: loop.stopped ?? null, curve: loop.curve },
+          ...{ guards, trade },
         };
         if (input.merge) adapter?.merge();
         const isDecoder = model.architecture.family === "decoder";
@@ -90,9 +109,12 @@ export const adaptTextJob: Job<AdaptTextInput, AdaptEvent, AdaptTextOutput> = {
           ...{ model, report, ...(adapter && !input.merge && { adapter }) },
           task: isDecoder ? "CAUSAL_LM" : "FEATURE_EXTRACTION",
           pipeline: isDecoder ? "text-generation" : "fill-mask",
+          ...(template && { files: templateFiles(input.checkpoint, template) }),
         });
+        await recordAdaptation(input, report, [fileOf(file)]);
         return { report, output: input.output };
       } finally {
+        reference?.model.dispose();
         general?.close();
       }
     } finally {
@@ -105,10 +127,25 @@ interface Parts {
   readonly train: LanguageExamples;
   readonly validation: LanguageExamples;
   readonly rows: number;
+  /** Of chats: what held-out answers answer, as the template writes it. */
+  readonly prompts?: readonly string[];
+  readonly template?: ChatTemplate;
+}
+
+function partsOf(input: AdaptTextInput, loaded: LoadedModel): Promise<Parts> {
+  const { train } = input;
+  if ("texts" in train) return textParts(input, train.texts, loaded);
+  if ("pairs" in train) return pairParts(input, train.pairs, loaded);
+  return chatParts(input, train.chats, train.chat, loaded);
+}
+
+function fileOf(train: AdaptTextInput["train"]): string {
+  return "texts" in train ? train.texts : "pairs" in train ? train.pairs : train.chats;
 }
 
 /** Whole documents are held out, so that no piece of one is on both sides. */
-async function textParts(input: AdaptTextInput, file: string, { model, tokenizer }: LoadedModel): Promise<Parts> {
+async function textParts(input: AdaptTextInput, file: string, loaded: LoadedModel): Promise<Parts> {
+  const { model, tokenizer } = loaded;
   const texts = await textsOf(file);
   const split = heldOut(texts.length, input.validationShare, input.settings.seed);
   const [train, validation] = [split.train, split.held].map((indices) => {
@@ -116,28 +153,49 @@ async function textParts(input: AdaptTextInput, file: string, { model, tokenizer
       tokenizer,
       indices.map((index) => texts[index]),
     );
-    return documentExamples(model, source, lengthFor(input, { model }));
+    return documentExamples(model, source, lengthFor(input, loaded));
   });
   requireRows(file, train, validation);
   return { train, validation, rows: texts.length };
 }
 
-async function pairParts(input: AdaptTextInput, file: string, { model, tokenizer }: LoadedModel): Promise<Parts> {
-  if (model.architecture.family !== "decoder") {
-    throw new TilthError(`a ${model.architecture.name} writes no responses: --pairs is for decoders`, {
-      remedy: "Give --texts, or use tilth adapt classify.",
-    });
-  }
+async function pairParts(input: AdaptTextInput, file: string, loaded: LoadedModel): Promise<Parts> {
+  requireDecoder(loaded);
   const pairs = promptResponses(await readRows(file), file);
-  const length = lengthFor(input, { model });
-  const examples = pairs.map((pair) => promptExample(tokenizer, pair, length));
-  const split = heldOut(pairs.length, input.validationShare, input.settings.seed);
+  const length = lengthFor(input, loaded);
+  const examples = pairs.map((pair) => promptExample(loaded.tokenizer, pair, length));
+  return { ...responseParts(input, file, examples, loaded), rows: pairs.length };
+}
+
+async function chatParts(
+  input: AdaptTextInput,
+  file: string,
+  options: ChatOptions,
+  loaded: LoadedModel,
+): Promise<Parts> {
+  requireDecoder(loaded);
+  const { tokenizer } = loaded;
+  const template = chatTemplateFor(input.checkpoint, options, tokenizer);
+  const chats = conversations(await readRows(file), file);
+  const length = lengthFor(input, loaded);
+  const examples = chats.map((messages) => chatExample(tokenizer, template, messages, length));
+  const parts = responseParts(input, file, examples, loaded);
+  const prompts = parts.held.map((index) => {
+    const last = chats[index].findLastIndex(({ role }) => role === "assistant");
+    return template.prompt(chats[index].slice(0, last));
+  });
+  return { ...parts, rows: chats.length, prompts, template };
+}
+
+function responseParts(input: AdaptTextInput, file: string, examples: readonly MaskedExample[], loaded: LoadedModel) {
+  const { settings, validationShare } = input;
+  const split = heldOut(examples.length, validationShare, settings.seed);
   const [train, validation] = [split.train, split.held].map((indices) => {
     const own = indices.map((index) => examples[index]).filter(({ targets }) => targets.some((target) => target >= 0));
-    return responseExamples(own, packExamples(own, length), tokenizer.endOfText);
+    return responseExamples(own, packExamples(own, lengthFor(input, loaded)), loaded.tokenizer.endOfText);
   });
   requireRows(file, train, validation);
-  return { train, validation, rows: pairs.length };
+  return { train, validation, held: split.held };
 }
 
 function lengthFor({ sequenceLength }: AdaptTextInput, { model }: Pick<LoadedModel, "model">): number {

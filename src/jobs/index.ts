@@ -1,7 +1,11 @@
 /** Work off the main thread: each job in a file of its own, run by `runJob`. */
+
+export type { ChatOptions } from "./adapt-chat.ts";
 export { type AdaptClassifyInput, type AdaptClassifyOutput, adaptClassifyJob } from "./adapt-classify.ts";
 export type { AdaptCommonInput, AdaptEvent } from "./adapt-common.ts";
+export { type AdaptPreferencesInput, type AdaptPreferencesOutput, adaptPreferencesJob } from "./adapt-preferences.ts";
 export { type AdaptTextInput, type AdaptTextOutput, adaptTextJob } from "./adapt-text.ts";
+export { type BestOfInput, bestOfJob, type RankedAnswers } from "./best-of.ts";
 export { type EmbedInput, embedJob } from "./embed.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
 export {

@@ -1,6 +1,8 @@
 /** The jobs: one file each, one line here. */
 import { adaptClassifyJob } from "./adapt-classify.ts";
+import { adaptPreferencesJob } from "./adapt-preferences.ts";
 import { adaptTextJob } from "./adapt-text.ts";
+import { bestOfJob } from "./best-of.ts";
 import { embedJob } from "./embed.ts";
 import { evaluateJob } from "./evaluate.ts";
 import { evaluateEfficiencyJob } from "./evaluate-efficiency.ts";
@@ -30,6 +32,8 @@ const jobs = [
   trainPairsJob,
   adaptClassifyJob,
   adaptTextJob,
+  adaptPreferencesJob,
+  bestOfJob,
   mergeAdapterJob,
   embedJob,
   evaluateJob,

@@ -2,11 +2,25 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { JointOptimizer, type LoraAdapter, readPeftFolder, TextHead, textTasks } from "../../src/adaptation/index.ts";
+import {
+  assistantTokens,
+  type ChatMessage,
+  ChatTemplate,
+  JointOptimizer,
+  type LoraAdapter,
+  plainTemplate,
+  preferenceGradients,
+  preferenceLossNames,
+  readPeftFolder,
+  referenceLogProbabilities,
+  TextHead,
+  textTasks,
+} from "../../src/adaptation/index.ts";
 import { type Backend, createBackend, Engine } from "../../src/engine/index.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/index.ts";
 import { architectureOfHuggingFace, type LanguageModel, mappedTensor } from "../../src/models/index.ts";
 import { headLoss } from "../../src/objectives/index.ts";
+import { readTokenizerJson } from "../../src/tokenizer/index.ts";
 import { loadWeights } from "../../src/training/index.ts";
 
 const fixtures = "test/golden/fixtures/adaptation";
@@ -179,5 +193,81 @@ describe.each(backends)("LoRA on %s", (name) => {
       expect(largestDifference(await logits(engine, model), unmerged)).toBeGreaterThan(1e-2);
       backend.dispose();
     });
+  });
+});
+
+interface ChatGolden {
+  readonly name: string;
+  readonly template: string;
+  readonly messages: ChatMessage[];
+  readonly text: string;
+  readonly ids: number[];
+  readonly mask: number[];
+}
+
+describe("chat templates", () => {
+  const tokenizer = readTokenizerJson(`${fixtures}/chat-tokenizer.json`);
+  const goldens = JSON.parse(readFileSync(`${fixtures}/chats.json`, "utf8")) as ChatGolden[];
+  const special = { bos_token: "<|endoftext|>", eos_token: "<|endoftext|>" };
+  const untagged = (template: string) => template.replaceAll(/\{% (end)?generation %\}/g, "");
+
+  it.each(goldens)(
+    "give transformers' text, tokens and assistant mask: $name",
+    ({ template, messages, text, ids, mask }) => {
+      const rendered = new ChatTemplate(template, special).render(messages);
+      expect(rendered.text).toBe(text);
+      const found = assistantTokens(tokenizer, rendered);
+      expect([...found.ids]).toEqual(ids);
+      expect(found.isAssistant.map(Number)).toEqual(mask);
+    },
+  );
+
+  it("know what the assistant says without tags, from what each message adds", () => {
+    const template = plainTemplate;
+    for (const { messages } of goldens) {
+      const [tagged, without] = [template, untagged(template)].map((one) =>
+        assistantTokens(tokenizer, new ChatTemplate(one, special).render(messages)),
+      );
+      expect(without).toEqual(tagged);
+      expect(tagged.isAssistant.filter(Boolean).length).toBeGreaterThan(5);
+    }
+  });
+
+  it("say where they cannot be used", () => {
+    expect(() => new ChatTemplate("{% if %}", special, "my.jinja")).toThrow("my.jinja cannot be used");
+  });
+});
+
+describe.each(backends)("preferences on %s", (name) => {
+  interface PreferenceGolden {
+    readonly config: Record<string, unknown>;
+    readonly pairs: { readonly prompt: number[]; readonly chosen: number[]; readonly rejected: number[] }[];
+    readonly beta: number;
+    readonly sigmoid: number;
+    readonly ipo: number;
+  }
+  const golden = JSON.parse(readFileSync(`${fixtures}/dpo.json`, "utf8")) as PreferenceGolden;
+
+  it.each(preferenceLossNames)("give trl's loss and gradients: %s", async (loss) => {
+    const backend = await createBackend(name);
+    const engine = new Engine(backend);
+    const policy = modelFrom(engine, golden.config, `${fixtures}/dpo-policy.safetensors`);
+    const reference = modelFrom(engine, golden.config, `${fixtures}/dpo-reference.safetensors`);
+    const pairs = golden.pairs.map(({ prompt, chosen, rejected }) => {
+      const continuation = (ids: number[]) => ({ tokens: Int32Array.from([...prompt, ...ids]), from: prompt.length });
+      return { prompt: Int32Array.from(prompt), chosen: continuation(chosen), rejected: continuation(rejected) };
+    });
+    const settings = { loss, beta: golden.beta };
+    const before = await referenceLogProbabilities(engine, reference, pairs);
+    expect(await preferenceGradients(engine, policy, pairs, before, settings)).toBeCloseTo(golden[loss], 5);
+    const gradients = readSafetensors(`${fixtures}/dpo-gradients.safetensors`);
+    for (const mapping of policy.architecture.weights(policy.configuration)) {
+      const { storage } = policy.arena.get(mapping.parameter).parameterGradient;
+      const found = await backend.read({ ...mappedTensor(policy.arena, mapping), storage });
+      const expected = gradients.floats(`${loss}/${mapping.name}`).data;
+      expect(largestDifference(found, expected), mapping.name).toBeLessThan(2e-5);
+    }
+    gradients.close();
+    backend.dispose();
   });
 });

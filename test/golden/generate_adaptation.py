@@ -190,6 +190,102 @@ def lora(name, targets, fan_in_fan_out):
     (folder / "golden.json").write_text(json.dumps(result))
 
 
+CHATS = [
+    [{"role": "user", "content": "What is tilth?"}, {"role": "assistant", "content": "Soil that is ready for growth."}],
+    [
+        {"role": "system", "content": "Answer briefly."},
+        {"role": "user", "content": "Two and two?"},
+        {"role": "assistant", "content": " Four.\n"},
+        {"role": "user", "content": "And a <|im_end|> in a text? Ça va — déjà vu?"},
+        {"role": "assistant", "content": "Déjà vu, 你好."},
+    ],
+]
+CHATML = """{% for message in messages %}
+{%- if message['role'] == 'assistant' %}
+{{ '<|im_start|>assistant\n' }}{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}
+{%- else %}
+{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}
+{%- endif %}
+{% endfor %}
+{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"""
+# Words of the assistant run into the token before them: what is marked begins within a token's neighbourhood.
+INLINE = "{% for message in messages %}{% if message['role'] == 'assistant' %}{{ ' says' }}{% generation %}{{ ' ' + message['content'] | trim + eos_token }}{% endgeneration %}{% else %}{{ message['role'] + ': ' + message['content'] + ' |' }}{% endif %}{% endfor %}"
+
+
+def chats():
+    """Texts, tokens and assistant masks of transformers."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator([turn["content"] for chat in CHATS for turn in chat] * 4 + ["user assistant system says:"] * 8, trainer)
+    tokenizer.save(str(FIXTURES / "chat-tokenizer.json"))
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>")
+    result = []
+    for name, template in [("chatml", CHATML), ("inline", INLINE)]:
+        for chat in CHATS:
+            made = fast.apply_chat_template(
+                chat, chat_template=template, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+            )
+            text = fast.apply_chat_template(chat, chat_template=template, tokenize=False)
+            result.append(
+                {"template": template, "name": name, "messages": chat, "text": text, "ids": made["input_ids"], "mask": made["assistant_masks"]}
+            )
+    (FIXTURES / "chats.json").write_text(json.dumps(result))
+
+
+def preferences():
+    """Losses and gradients of DPO and IPO as trl 1.16 computes them (dpo_trainer.py: "sigmoid", "ipo" by tokens)."""
+    config = CONFIGS["llama"]
+    policy, reference = noisy(LANGUAGE["llama"](config)), noisy(LANGUAGE["llama"](config))
+    for name, model in (("policy", policy), ("reference", reference)):
+        body = {key: value for key, value in own(model.state_dict()).items() if key != "lm_head.weight"}
+        save_file(body, FIXTURES / f"dpo-{name}.safetensors", {"format": "pt"})
+    pairs = [
+        {
+            "prompt": torch.randint(3, VOCABULARY, (4 + pair,)).tolist(),
+            "chosen": torch.randint(3, VOCABULARY, (3 + 2 * pair,)).tolist(),
+            "rejected": torch.randint(3, VOCABULARY, (5 - pair,)).tolist(),
+        }
+        for pair in range(3)
+    ]
+
+    def log_probability(model, prompt, response):
+        tokens = torch.tensor([prompt + response])
+        logs = model(input_ids=tokens).logits.log_softmax(-1)[0, :-1]
+        picked = logs.gather(1, tokens[0, 1:, None])[:, 0]
+        return picked[len(prompt) - 1 :].sum()
+
+    result = {"config": config.to_dict(), "pairs": pairs, "beta": 0.3}
+    gradients = {}
+    for kind in ("sigmoid", "ipo"):
+        policy.zero_grad()
+        losses = []
+        for pair in pairs:
+            ratios = {}
+            for side in ("chosen", "rejected"):
+                with torch.no_grad():
+                    before = log_probability(reference, pair["prompt"], pair[side])
+                ratios[side] = log_probability(policy, pair["prompt"], pair[side]) - before
+            if kind == "sigmoid":
+                losses.append(-functional.logsigmoid(0.3 * (ratios["chosen"] - ratios["rejected"])))
+            else:
+                delta = ratios["chosen"] / len(pair["chosen"]) - ratios["rejected"] / len(pair["rejected"])
+                losses.append((delta - 1 / (2 * 0.3)) ** 2)
+        loss = torch.stack(losses).mean()
+        loss.backward()
+        result[kind] = float(loss.detach())
+        for key, parameter in policy.named_parameters():
+            gradients[f"{kind}/{key}"] = parameter.grad.clone()
+    save_file(gradients, FIXTURES / "dpo-gradients.safetensors")
+    (FIXTURES / "dpo.json").write_text(json.dumps(result))
+
+
 def main():
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -201,6 +297,9 @@ def main():
     lora("llama", ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"], False)
     torch.manual_seed(8)
     lora("gpt2", ["c_attn", "c_fc"], True)
+    chats()
+    torch.manual_seed(9)
+    preferences()
 
 
 if __name__ == "__main__":

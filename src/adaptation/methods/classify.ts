@@ -10,7 +10,7 @@ import { type GuardResult, worst } from "../guards/index.ts";
 import { type LoopHooks, type LoopResult, runAdaptation } from "../loop.ts";
 import type { Trade } from "../report.ts";
 import type { AdaptationSettings } from "../settings.ts";
-import { generalTrade, lossTrade } from "./language.ts";
+import { lossTrade, watch } from "./watched.ts";
 
 /** Examples of one part; `indices` of those that are used. */
 export interface ExamplePart {
@@ -40,16 +40,15 @@ export interface ClassifyResult {
 
 export async function adaptToClasses(engine: Engine, input: ClassifyInput, hooks: LoopHooks): Promise<ClassifyResult> {
   const { arenas, classes, train, validation, test, generalLoss, settings } = input;
-  const generalLossBefore = await generalLoss?.();
+  const beside = await watch({ ...(generalLoss && { generalLoss }) });
   const task = classificationTask(engine, train.examples, validation.examples, classes, {
     trainedOn: train.indices,
     validatedOn: validation.indices,
-    extra: async () => (generalLoss === undefined ? {} : { generalLossBefore, generalLoss: await generalLoss() }),
+    extra: beside.figures,
   });
   const loop = await runAdaptation(engine, arenas, task, settings, hooks);
   const held = await evaluateClasses(engine, validation.examples, validation.indices, classes);
   const tested = test && (await evaluateClasses(engine, test.examples, test.indices, classes));
-  const after = await generalLoss?.();
   const first = loop.curve[0];
   const best = loop.curve.find(({ step }) => step === loop.bestStep)!;
   const most = majority(train, test ?? validation);
@@ -64,7 +63,7 @@ export async function adaptToClasses(engine: Engine, input: ClassifyInput, hooks
         ...{ unit: "share", before: most, after: (tested ?? held).accuracy.value, better: "higher" },
       },
       ...lossTrade(first, best),
-      ...generalTrade(generalLossBefore, after),
+      ...(await beside.trade()),
     ],
   };
 }

@@ -6,12 +6,13 @@ import { type LanguageExamples, languageTask } from "../language.ts";
 import { type LoopHooks, type LoopResult, runAdaptation } from "../loop.ts";
 import type { Trade } from "../report.ts";
 import type { AdaptationSettings } from "../settings.ts";
+import { lossTrade, type Watched, watch } from "./watched.ts";
 
 export interface LanguageInput {
   readonly arenas: readonly ParameterArena[];
   readonly train: LanguageExamples;
   readonly validation: LanguageExamples;
-  readonly generalLoss?: () => Promise<number>;
+  readonly watched: Watched;
   readonly settings: AdaptationSettings;
   readonly dropout: (key: number | undefined) => void;
 }
@@ -26,44 +27,22 @@ export interface LanguageResult {
 export async function adaptToText(
   engine: Engine,
   model: LanguageModel,
-  { arenas, train, validation, generalLoss, settings, dropout }: LanguageInput,
+  { arenas, train, validation, watched, settings, dropout }: LanguageInput,
   hooks: LoopHooks,
 ): Promise<LanguageResult> {
-  const generalLossBefore = await generalLoss?.();
+  dropout(undefined);
+  const beside = await watch(watched);
   const task = languageTask(engine, model, train, validation, {
     ...{ microBatchRows: 8, dropout },
-    extra: async () => (generalLoss === undefined ? {} : { generalLossBefore, generalLoss: await generalLoss() }),
+    extra: beside.figures,
   });
   const loop = await runAdaptation(engine, arenas, task, settings, hooks);
   const first = loop.curve[0];
   const best = loop.curve.find(({ step }) => step === loop.bestStep)!;
-  const after = await generalLoss?.();
+  dropout(undefined);
   return {
     loop,
     guards: worst(loop.guards),
-    trade: [...lossTrade(first, best), ...generalTrade(generalLossBefore, after)],
+    trade: [...lossTrade(first, best), ...(await beside.trade())],
   };
-}
-
-type Losses = { readonly trainLoss: number; readonly validationLoss: number };
-
-/** Validation loss and the gap to the training loss, before and after. */
-export function lossTrade(first: Losses, best: Losses): Trade[] {
-  const gap = ({ trainLoss, validationLoss }: Losses) => validationLoss - trainLoss;
-  return [
-    {
-      name: "validation loss",
-      unit: "nats",
-      before: first.validationLoss,
-      after: best.validationLoss,
-      better: "lower",
-    },
-    { name: "train/validation gap", unit: "nats", before: gap(first), after: gap(best), better: "lower" },
-  ];
-}
-
-/** The loss on general text, where it was measured. */
-export function generalTrade(before: number | undefined, after: number | undefined): Trade[] {
-  if (before === undefined || after === undefined) return [];
-  return [{ name: "general loss", unit: "nats a token", before, after, better: "near before" }];
 }

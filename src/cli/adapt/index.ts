@@ -12,6 +12,18 @@ export const adapt: CommandGroup = {
       summary: "low-rank adapters, on texts or on prompts with responses; saved as PEFT has them",
       load: async () => (await import("./text.ts")).lora,
     },
+    sft: {
+      summary: "instruction tuning on conversations",
+      load: async () => (await import("./sft.ts")).sft,
+    },
+    dpo: {
+      summary: "preference tuning on pairs of responses: DPO, IPO",
+      load: async () => (await import("./dpo.ts")).dpo,
+    },
+    "best-of": {
+      summary: "several answers to each prompt, the best first, without a reward model",
+      load: async () => (await import("./best-of.ts")).bestOf,
+    },
     merge: {
       summary: "an adapter merged into its model's weights",
       load: async () => (await import("./merge.ts")).merge,

@@ -17,6 +17,17 @@ const profane = new Set(
 );
 const wordPattern = /[a-z][a-z'’-]*/g;
 
+/** Words of a text, and those among them that are likely meant as profanity. */
+export function profanityOf(text: string): { readonly words: number; readonly profane: number } {
+  let words = 0;
+  let found = 0;
+  for (const [word] of text.toLowerCase().matchAll(wordPattern)) {
+    words++;
+    if (profane.has(word)) found++;
+  }
+  return { words, profane: found };
+}
+
 /**
  * Profanity by word list. A list knows words, not meaning: it misses insults in ordinary words and other languages, and
  * counts quotations, names and reclaimed words. For more, train a classifier and filter by its score.
@@ -36,12 +47,7 @@ export const toxicity = defineFilter({
   },
   measure: ({ text, kind }) => {
     if (kind === "code" || kind === "declarations" || kind === "data") return { profaneWords: 0, profaneShare: 0 };
-    let words = 0;
-    let found = 0;
-    for (const [word] of text.toLowerCase().matchAll(wordPattern)) {
-      words++;
-      if (profane.has(word)) found++;
-    }
+    const { words, profane: found } = profanityOf(text);
     return { profaneWords: found, profaneShare: share(found, words) };
   },
 });

@@ -82,6 +82,7 @@ export {
   readTombstones,
   removeOldRows,
   rewriteStore,
+  type Selection,
   SpanSet,
   selectDocuments,
   spanTokens,

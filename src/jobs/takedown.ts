@@ -2,11 +2,13 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import {
+  type DocumentStore,
   type NamedDocument,
   openDocumentStore,
   readTombstones,
   removeOldRows,
   rewriteStore,
+  type Selection,
   SpanSet,
   selectDocuments,
   type TakedownRequest,
@@ -39,7 +41,7 @@ export interface TakedownResult {
   /** Checkpoints at or after the first of those steps. */
   readonly checkpoints: readonly string[];
   readonly proof: {
-    /** Different windows of 50 tokens of what was taken down. */
+    /** Different windows of 50 tokens of the documents that were asked for, and of their copies. */
     readonly spans: number;
     /** Of them left in the store, outside the documents that quote them. */
     readonly leftInStore: number;
@@ -61,24 +63,21 @@ export async function takeDown(
 ): Promise<TakedownResult> {
   await finishTakedowns(places, onStage);
   const store = await openDocumentStore(places.store);
+  // Of what was asked for and its copies: of documents that only quote them, the rest may stand elsewhere.
   const spans = new SpanSet();
-  let selection: Awaited<ReturnType<typeof selectDocuments>>;
+  const tokenSpans = new SpanSet();
+  let selection: Selection;
   try {
     selection = await selectDocuments(store, request);
-    const ids = new Set(selection.documents.map(({ id }) => id));
-    for await (const { id, text } of store.documents()) if (ids.has(id)) spans.add(textTokens(text));
+    const asked = idsOf(selection.documents.filter(({ because }) => because !== "quotes"));
+    for await (const { id, text } of store.documents()) if (asked.has(id)) spans.add(textTokens(text));
+    addShardSpans(places, asked, tokenSpans);
+    selection = await withQuotesInShards(selection, spansInShards(places, tokenSpans).keys(), store, request.quotes);
   } finally {
     store.close();
   }
-  const ids = new Set(selection.documents.map(({ id }) => id));
-  const tokenSpans = new SpanSet();
-  const ranges: Record<string, TokenRange[]> = {};
-  for (const { split, prefix } of shardsOf(places)) {
-    ranges[split] = tokenRanges(prefix, ids);
-    const shard = openMegatronShard(prefix);
-    for (const { start, end } of ranges[split]) tokenSpans.add(shard.readRange(start, end - start - 1));
-    shard.close();
-  }
+  const ids = idsOf(selection.documents);
+  const ranges = Object.fromEntries(shardsOf(places).map(({ split, prefix }) => [split, tokenRanges(prefix, ids)]));
   const steps = stepsOf(places, ids);
   const time = new Date().toISOString();
   onStage("tombstones");
@@ -87,7 +86,7 @@ export async function takeDown(
     ...selection.documents.map((one) => ({ ...one, reason: request.reason, time, done: false })),
   ]);
   await finishTakedowns(places, onStage);
-  const quoting = new Set(selection.quotedBy.map(({ id }) => id));
+  const quoting = idsOf(selection.quotedBy);
   return {
     documents: selection.documents,
     quotedBy: selection.quotedBy,
@@ -97,7 +96,7 @@ export async function takeDown(
     proof: {
       spans: spans.size,
       leftInStore: await leftInStore(places.store, spans, quoting),
-      leftInShards: leftInShards(places, tokenSpans, quoting),
+      leftInShards: [...spansInShards(places, tokenSpans)].reduce((sum, [id, n]) => sum + (quoting.has(id) ? 0 : n), 0),
     },
   };
 }
@@ -219,8 +218,18 @@ async function leftInStore(folder: string, spans: SpanSet, quoting: ReadonlySet<
   }
 }
 
-function leftInShards(places: TakedownPlaces, spans: SpanSet, quoting: ReadonlySet<string>): number {
-  let left = 0;
+/** Adds every window of those documents' tokens in the shards. */
+function addShardSpans(places: TakedownPlaces, ids: ReadonlySet<string>, spans: SpanSet): void {
+  for (const { prefix } of shardsOf(places)) {
+    const shard = openMegatronShard(prefix);
+    for (const { start, end } of tokenRanges(prefix, ids)) spans.add(shard.readRange(start, end - start - 1));
+    shard.close();
+  }
+}
+
+/** The documents in the shards that hold any of the spans, with how many. */
+function spansInShards(places: TakedownPlaces, spans: SpanSet): Map<string, number> {
+  const found = new Map<string, number>();
   for (const { prefix } of shardsOf(places)) {
     const shard = openMegatronShard(prefix);
     const names = readFileSync(`${prefix}.documents.txt`, "utf8").split("\n");
@@ -230,9 +239,33 @@ function leftInShards(places: TakedownPlaces, spans: SpanSet, quoting: ReadonlyS
       );
     }
     for (let index = 0; index < shard.documents; index++) {
-      if (!quoting.has(names[index])) left += spans.countIn(shard.read(index).subarray(0, -1));
+      const count = spans.countIn(shard.read(index).subarray(0, -1));
+      if (count > 0) found.set(names[index], (found.get(names[index]) ?? 0) + count);
     }
     shard.close();
   }
-  return left;
+  return found;
+}
+
+/** Documents that share 50 tokens of the tokenizer quote too, though it may be fewer than 50 words and marks. */
+async function withQuotesInShards(
+  { documents, quotedBy }: Selection,
+  holders: Iterable<string>,
+  store: DocumentStore,
+  quotes: boolean,
+): Promise<Selection> {
+  const known = idsOf([...documents, ...quotedBy]);
+  const found: NamedDocument[] = [];
+  for (const holder of holders) {
+    if (known.has(holder)) continue;
+    const { id, source, path, url } = await store.row(holder);
+    found.push({ id, source, path, url });
+  }
+  return quotes
+    ? { documents: [...documents, ...found.map((one) => ({ ...one, because: "quotes" as const }))], quotedBy }
+    : { documents, quotedBy: [...quotedBy, ...found] };
+}
+
+function idsOf(documents: readonly { readonly id: string }[]): Set<string> {
+  return new Set(documents.map(({ id }) => id));
 }

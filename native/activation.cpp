@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "bfloat16.h"
+#include "normal.h"
 #include "pool.h"
 
 using namespace tilth;
@@ -15,22 +16,6 @@ enum Kind { kGelu = 0, kGeluTanh = 1, kQuickGelu = 2, kTanh = 3 };
 constexpr int64_t kGrain = 4096;  // floats below which another thread costs more than it saves
 
 inline Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
-
-inline Vector absolute(Vector x) { return select(x < Vector{}, -x, x); }
-
-// Φ(x), the normal distribution's share below x, within 8e-8 (Abramowitz & Stegun 7.1.26), given e^(−x²/2).
-inline Vector normalShare(Vector x, Vector bell) {
-  const Vector t = 1.0f / (1.0f + 0.2316418827f * absolute(x));
-  Vector p = broadcast(1.061405429f);
-  p = p * t - 1.453152027f;
-  p = p * t + 1.421413741f;
-  p = p * t - 0.284496736f;
-  p = p * t + 0.254829592f;
-  const Vector tail = 0.5f * p * t * bell;
-  return select(x < Vector{}, tail, 1.0f - tail);
-}
-
-inline Vector bellOf(Vector x) { return exponential(-0.5f * x * x); }
 
 constexpr float kRootTwoOverPi = 0.7978845608f;
 
@@ -47,7 +32,7 @@ template <Kind kind>
 inline Vector slope(Vector x) {
   if constexpr (kind == kGelu) {
     const Vector bell = bellOf(x);
-    return normalShare(x, bell) + x * bell * 0.3989422804f;
+    return normalShare(x, bell) + x * bell * kBellAtZero;
   }
   if constexpr (kind == kGeluTanh) {
     const Vector open = sigmoid(2 * kRootTwoOverPi * (x + 0.044715f * x * x * x));

@@ -59,7 +59,11 @@ export async function runMaskedQuickstart(input: CommandInput): Promise<void> {
   say(`Tilth quickstart, masked tokens: about ${formatSeconds(seconds)} of training. Run folder: ${runFolder}`);
   const machine = await runJob(measureJob, { device: asked }, { onEvent: ({ warning }) => say(`tilth: ${warning}`) });
   const device = { ...asked, backend: machine.backend, precision: machine.precision };
-  const model = { architecture: "modernbert", ...(machine.backend === "reference" ? sizes.reference : sizes.cpu) };
+  const model = {
+    architecture: "modernbert",
+    activation: "silu",
+    ...(machine.backend === "reference" ? sizes.reference : sizes.cpu),
+  };
   const training = {
     ...{ sequenceLength, batchSequences: 32, microBatchSequences: 16, learningRate: 4e-3, seed },
     optimizer: { kind: machine.backend === "reference" ? "adamw" : "muon" },

@@ -300,6 +300,11 @@ export interface Kernels {
   /** gateUpGradient from gradient [rows, width] and gateUp; numbers of one type. */
   swigluBackward(gateUpGradient: Tensor, gradient: Tensor, gateUp: Tensor): void;
 
+  /** out = gelu(gate) · up with the exact GELU (Shazeer 2020); otherwise as `swiglu`. */
+  geglu(out: Tensor, gateUp: Tensor): void;
+  /** As `swigluBackward`. */
+  gegluBackward(gateUpGradient: Tensor, gradient: Tensor, gateUp: Tensor): void;
+
   /**
    * Output head and softmax cross-entropy in one, chunked over tokens and vocabulary: never holds all logits.
    * logits = x·weightᵀ (+ bias), losses[t] = logsumexp(logits[t]) − logits[t][targets[t]], in nats, plus zLoss ·

@@ -20,7 +20,7 @@ export const imageSettings = settingsObject("images", {
 });
 export type ImageSettings = z.output<typeof imageSettings>;
 
-/** Random resized crops and flips of training images (Szegedy et al. 2015); the defaults are open_clip's. */
+/** What training changes at random: resized crops and flips of images (Szegedy et al. 2015), words of captions, patches. The defaults are open_clip's. */
 export const augmentationSettings = settingsObject("augmentation", {
   /** The crop's share of the image's area, smallest and largest. */
   cropShare: z.tuple([share, share]).default([0.9, 1]),
@@ -28,6 +28,10 @@ export const augmentationSettings = settingsObject("augmentation", {
   cropRatio: z.tuple([z.number().positive(), z.number().positive()]).default([3 / 4, 4 / 3]),
   /** Probability of a mirrored image. */
   flip: share.default(0),
+  /** Probability of a caption's word to be left out; one stays. */
+  wordDropout: share.default(0),
+  /** Share of an image's patches that the model does not get to see (Li et al. 2023): less time a pair, less to memorise. */
+  patchDropout: z.number().min(0).lt(1).default(0),
 });
 export type AugmentationSettings = z.output<typeof augmentationSettings>;
 

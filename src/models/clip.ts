@@ -126,8 +126,7 @@ class ClipModel implements ImageTextModel<ClipConfiguration> {
   imageStates(engine: Engine, batch: ImageBatch): Variable {
     const { arena, configuration } = this;
     const epsilon = configuration.normEpsilon;
-    const length = patchesOf(configuration) + 1;
-    const patches = embedPatches(engine, batch, configuration.vision.patchSize, {
+    const { rows: patches, length } = embedPatches(engine, batch, configuration.vision.patchSize, {
       weight: arena.get("vision.patch"),
       positions: arena.get("vision.positions"),
       classToken: arena.get("vision.class"),
@@ -300,16 +299,15 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
   },
   dimensions(configuration) {
     const { context, vocabularySize, endOfText, embeddingWidth, vision } = configuration;
-    const images = towerFlops(towerOf(configuration, "vision"), patchesOf(configuration) + 1);
     return {
       parameters: parameters(configuration).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       embeddingWidth,
       imageWidth: vision.width,
       imageSize: vision.imageSize,
-      imageTokens: patchesOf(configuration) + 1,
+      imagePatches: patchesOf(configuration),
       text: { context, vocabularySize, endOfText, padToContext: false },
-      trainingFlopsPerPair: (textLength) =>
-        images +
+      trainingFlopsPerPair: (textLength, patches = patchesOf(configuration)) =>
+        towerFlops(towerOf(configuration, "vision"), patches + 1) +
         6 * patchesOf(configuration) * 3 * vision.patchSize ** 2 * vision.width +
         towerFlops(towerOf(configuration, "text"), textLength),
     };

@@ -11,6 +11,7 @@ import {
   addRows,
   attention,
   type Engine,
+  gatherRows,
   layerNorm,
   linearWithBias,
   type Parameter,
@@ -221,15 +222,17 @@ export function runEncoder(
 export interface ImageBatch {
   readonly images: number;
   readonly pixels: Tensor;
+  /** The patches that are seen, the same number of each image: [images · patches], counted within the image. All if left out. */
+  readonly patches?: Int32Array;
 }
 
-/** Patches with their positions, after a class token where there is one: [images · tokens, width]. */
+/** Patches with their positions, after a class token where there is one: rows [images · length, width]. */
 export function embedPatches(
   engine: Engine,
-  { pixels }: ImageBatch,
+  { images, pixels, patches: seen }: ImageBatch,
   patch: number,
   parameters: { weight: Parameter; positions: Parameter; classToken?: Parameter; bias?: Parameter },
-): Variable {
+): { rows: Variable; length: number } {
   const leading = parameters.classToken === undefined ? 0 : 1;
   const patches = parameters.positions.tensor.shape[0] - leading;
   let table: Variable = parameters.positions;
@@ -237,7 +240,17 @@ export function embedPatches(
   if (classToken) table = engine.run(addIntoRows, { x: table, added: classToken }, { start: 0, count: 1 }).out;
   if (bias) table = engine.run(addIntoRows, { x: table, added: bias }, { start: leading, count: patches }).out;
   const x = engine.run(patchEmbedding, { weight: parameters.weight }, { pixels, patch, leading }).out;
-  return engine.run(addRows, { x, table }, {}).out;
+  const whole = engine.run(addRows, { x, table }, {}).out;
+  if (seen === undefined) return { rows: whole, length: leading + patches };
+  const length = leading + seen.length / images;
+  const rows = Int32Array.from({ length: images * length }, (_, row) => {
+    const [image, place] = [Math.floor(row / length), row % length];
+    return (
+      image * (leading + patches) +
+      (place < leading ? place : leading + seen[image * (length - leading) + place - leading])
+    );
+  });
+  return { rows: engine.run(gatherRows, { x: whole }, { rows: engine.constant(rows) }).out, length };
 }
 
 /** Hugging Face's names within a block; `packed` where query, key and value are one tensor there too. */

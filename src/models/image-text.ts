@@ -47,11 +47,13 @@ export interface ImageTextDimensions {
   readonly imageSize: number;
   /** Of the vision tower. */
   readonly imageWidth: number;
-  /** Tokens of an image. */
-  readonly imageTokens: number;
+  readonly imagePatches: number;
   readonly text: TextForm;
-  /** Forward and backward FLOPs of a pair whose text has that many tokens: 6 · parameters · tokens + attention, tower by tower. */
-  trainingFlopsPerPair(textLength: number): number;
+  /**
+   * Forward and backward FLOPs of a pair whose text has that many tokens, and whose image shows that many patches (all if left
+   * out): 6 · parameters · tokens + attention, tower by tower.
+   */
+  trainingFlopsPerPair(textLength: number, patches?: number): number;
 }
 
 /** An architecture with two towers; the fields are those of `Architecture`. */

@@ -1,7 +1,7 @@
 /**
  * ModernBERT (Warner et al. 2024): encoder with rotary positions, norms before the blocks (the first block has none before its
  * attention), gated MLP, no biases but the head's; every third layer sees the whole text, the others a window around each
- * token. Differs from the published checkpoints in the gate: SiLU (`hidden_activation: "silu"`) instead of GELU.
+ * token. The gate is the published checkpoints' exact GELU, or SiLU.
  */
 import { z } from "zod";
 import {
@@ -10,6 +10,7 @@ import {
   type ElementType,
   type Engine,
   embedding,
+  geglu,
   layerNorm,
   linear,
   ParameterArena,
@@ -52,6 +53,8 @@ export const modernBertConfiguration = settingsObject("ModernBERT", {
   globalEvery: positiveInteger.default(3),
   globalRopeTheta: z.number().positive().default(160_000),
   localRopeTheta: z.number().positive().default(10_000),
+  /** What opens the gates of the MLP. */
+  activation: z.enum(["gelu", "silu"]).default("gelu"),
   normEpsilon: z.number().positive().default(1e-5),
   initializerStandardDeviation: z.number().positive().default(0.02),
 })
@@ -125,6 +128,7 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
 
   encode(engine: Engine, batch: TokenBatch): Variable {
     const { layers, globalEvery } = this.configuration;
+    const gate = this.configuration.activation === "gelu" ? geglu : swiglu;
     const attend = {
       global: this.attentionOf(engine, batch, "global"),
       local: this.attentionOf(engine, batch, "local"),
@@ -154,7 +158,7 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
         if (change !== undefined) engine.release(first.sum);
         const gateUp = this.linear(engine, second.out, `${name}.gateUp`);
         engine.release(second.out);
-        const activated = engine.run(swiglu, { gateUp }, {}).out;
+        const activated = engine.run(gate, { gateUp }, {}).out;
         engine.release(gateUp);
         const down = this.linear(engine, activated, `${name}.down`);
         engine.release(activated);
@@ -269,7 +273,7 @@ const huggingFaceConfiguration = z.looseObject({
   intermediate_size: positiveInteger,
   max_position_embeddings: positiveInteger,
   norm_eps: z.number().positive().default(1e-5),
-  hidden_activation: z.literal("silu"),
+  hidden_activation: z.enum(["gelu", "silu"]).default("gelu"),
   classifier_activation: z.literal("gelu").default("gelu"),
   norm_bias: noBias,
   attention_bias: noBias,
@@ -321,7 +325,7 @@ export const modernBert: Architecture<ModernBertConfiguration> = {
     max_position_embeddings: one.context,
     norm_eps: one.normEpsilon,
     norm_bias: false,
-    hidden_activation: "silu",
+    hidden_activation: one.activation,
     classifier_activation: "gelu",
     classifier_bias: false,
     attention_bias: false,
@@ -344,7 +348,7 @@ export const modernBert: Architecture<ModernBertConfiguration> = {
     const one = foreignConfiguration(
       huggingFaceConfiguration,
       config,
-      "Tilth reads ModernBERTs with SiLU gates, without biases but the decoder's, and with a tied head.",
+      "Tilth reads ModernBERTs whose gates are GELU or SiLU, without biases but the decoder's, and with a tied head.",
     );
     return modernBertConfiguration.parse({
       vocabularySize: one.vocab_size,
@@ -357,6 +361,7 @@ export const modernBert: Architecture<ModernBertConfiguration> = {
       globalEvery: globalEvery(one),
       globalRopeTheta: one.rope_parameters?.full_attention.rope_theta ?? one.global_rope_theta,
       localRopeTheta: one.rope_parameters?.sliding_attention.rope_theta ?? one.local_rope_theta,
+      activation: one.hidden_activation,
       normEpsilon: one.norm_eps,
       initializerStandardDeviation: one.initializer_range,
     });

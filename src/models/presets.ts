@@ -33,7 +33,7 @@ export const modelPresets: Readonly<Record<string, ModelPreset>> = {
   "modernbert-tiny": {
     describe: "ModernBERT of about 3M parameters: minutes on two cores",
     architecture: "modernbert",
-    configuration: { layers: 4, width: 192, attentionHeads: 6, mlpWidth: 512, context: 128 },
+    configuration: { layers: 4, width: 192, attentionHeads: 6, mlpWidth: 512, context: 128, activation: "silu" },
   },
   "bert-base": encoder("BERT base, 110M parameters (Devlin et al. 2019)", "bert", base),
   "bert-large": encoder("BERT large, 335M parameters (Devlin et al. 2019)", "bert", {

@@ -128,23 +128,23 @@ class SiglipModel implements ImageTextModel<SiglipConfiguration> {
 
   embedImages(engine: Engine, batch: ImageBatch): Variable {
     const { arena, configuration } = this;
-    const x = embedPatches(engine, batch, configuration.vision.patchSize, {
+    const { rows: x, length } = embedPatches(engine, batch, configuration.vision.patchSize, {
       ...weightAndBias(arena, "vision.patch"),
       positions: arena.get("vision.positions"),
     });
-    const shape = { sequences: batch.images, length: patchesOf(configuration), causal: false };
+    const shape = { sequences: batch.images, length, causal: false };
     const stream = runEncoder(engine, arena, "vision", towerOf(configuration, "vision"), x, shape);
-    const pooled = this.pool(engine, this.norm(engine, stream, "vision.norm"), batch.images);
+    const pooled = this.pool(engine, this.norm(engine, stream, "vision.norm"), batch.images, length);
     return engine.run(l2Normalize, { x: pooled }, {}).out;
   }
 
   /** Attention pooling (Lee et al. 2019): one learned query looks at all patches, then an MLP with a residual. */
-  private pool(engine: Engine, patches: Variable, images: number): Variable {
+  private pool(engine: Engine, patches: Variable, images: number, keyLength: number): Variable {
     const { configuration } = this;
     const { attentionHeads: heads } = configuration.vision;
     const headSize = configuration.width / heads;
     const shape = {
-      ...{ sequences: images, queryLength: 1, keyLength: patchesOf(configuration), heads, keyValueHeads: heads },
+      ...{ sequences: images, queryLength: 1, keyLength, heads, keyValueHeads: heads },
       ...{ headSize, scale: 1 / Math.sqrt(headSize), causal: false },
     };
     const { width } = configuration;
@@ -332,7 +332,7 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
       embeddingWidth: width,
       imageWidth: width,
       imageSize: vision.imageSize,
-      imageTokens: patchesOf(configuration),
+      imagePatches: patchesOf(configuration),
       text: { context, vocabularySize, endOfText, padToContext: true },
       trainingFlopsPerPair: (textLength) =>
         images +

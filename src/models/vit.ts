@@ -90,12 +90,12 @@ export class VitModel {
   /** Normalised hidden states of every token, the class token first: [images · tokens, width]. */
   forward(engine: Engine, batch: ImageBatch): Variable {
     const { arena, configuration } = this;
-    const x = embedPatches(engine, batch, configuration.patchSize, {
+    const { rows: x, length } = embedPatches(engine, batch, configuration.patchSize, {
       ...weightAndBias(arena, "patch"),
       positions: arena.get("positions"),
       classToken: arena.get("class"),
     });
-    const shape = { sequences: batch.images, length: tokensOf(configuration), causal: false };
+    const shape = { sequences: batch.images, length, causal: false };
     const stream = runEncoder(engine, arena, "encoder", sizesOf(configuration), x, shape);
     const epsilon = configuration.normEpsilon;
     return engine.run(layerNorm, { x: stream, ...weightAndBias(arena, "norm") }, { epsilon }).out;

@@ -17,6 +17,8 @@ export interface PairBatch {
   /** [pairs, 3, size, size], normalised. */
   readonly pixels: Float32Array;
   readonly imageSize: number;
+  /** The patches that the model sees of each image, as in `ImageBatch`. */
+  readonly patches?: Int32Array;
   readonly texts: TextBatch;
 }
 
@@ -115,8 +117,8 @@ function gradientsOfEmbeddings(engine: Engine, model: ImageTextModel, { images, 
   });
 }
 
-function embed(engine: Engine, model: ImageTextModel, { pairs, pixels, imageSize, texts }: PairBatch) {
-  const images = { images: pairs, pixels: engine.constant(pixels, [pairs, 3, imageSize, imageSize]) };
+function embed(engine: Engine, model: ImageTextModel, { pairs, pixels, imageSize, patches, texts }: PairBatch) {
+  const images = { images: pairs, patches, pixels: engine.constant(pixels, [pairs, 3, imageSize, imageSize]) };
   return { images: model.embedImages(engine, images), texts: model.embedTexts(engine, texts) };
 }
 
@@ -128,13 +130,14 @@ function lossOf(engine: Engine, model: ImageTextModel, towers: { images: Variabl
 }
 
 /** Pairs [start, start + count) or to the end. */
-function partOf({ pairs, pixels, imageSize, texts }: PairBatch, start: number, count: number): PairBatch {
+function partOf({ pairs, pixels, imageSize, patches, texts }: PairBatch, start: number, count: number): PairBatch {
   const end = Math.min(pairs, start + count);
   const size = pixels.length / pairs;
   return {
     pairs: end - start,
     pixels: pixels.subarray(start * size, end * size),
     imageSize,
+    patches: patches?.subarray((start * patches.length) / pairs, (end * patches.length) / pairs),
     texts: {
       sequences: end - start,
       length: texts.length,

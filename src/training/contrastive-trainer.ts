@@ -1,5 +1,6 @@
 /** The contrastive objective's trainer: the model with its optimizer, one step, one validation. */
 import { type Backend, Engine, type Optimizer } from "../engine/index.ts";
+import { Random } from "../foundation/index.ts";
 import type { ImageTextArchitecture, ImageTextModel } from "../models/index.ts";
 import { contrastiveLossOf, contrastiveStep, embedPairs, type PairBatch, retrieval } from "../objectives/index.ts";
 import type { ContrastiveConfiguration } from "./contrastive-configuration.ts";
@@ -11,6 +12,22 @@ import type { GradientResult, StepResult, Trainable, UpdateResult, ValidationRes
 
 /** Logits of CLIP are at most 100 times the cosines (Radford et al. 2021), and at least the cosines. */
 const largestLogitScale = Math.log(100);
+
+/** Key of the patches that are drawn, beside (seed, step, image). */
+const patchKey = 103;
+
+/** Which of its patches each image shows: `kept` of `patches`, in their order. */
+function drawPatches(images: number, patches: number, kept: number, seed: number, step: number): Int32Array {
+  const shown = new Int32Array(images * kept);
+  for (let image = 0; image < images; image++) {
+    const random = new Random(seed, patchKey, step, image);
+    // One of the subsets of that size, each as likely (Knuth's selection sampling).
+    for (let patch = 0, found = 0; found < kept; patch++) {
+      if (random.uniform() * (patches - patch) < kept - found) shown[image * kept + found++] = patch;
+    }
+  }
+  return shown;
+}
 
 /** Everything of a contrastive run that lives on the backend. */
 export class ContrastiveTrainer implements Trainable<PairStream> {
@@ -41,7 +58,12 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     this.onPhase?.("data");
     const { batchPairs, augmentation, seed } = this.configuration;
     const started = performance.now();
-    const batch = await stream.batchOf(this.step + 1 + this.skippedBatches, batchPairs, augmentation, seed);
+    const number = this.step + 1 + this.skippedBatches;
+    const whole = await stream.batchOf(number, batchPairs, augmentation, seed);
+    const { imagePatches } = this.model.architecture.dimensions(this.model.configuration);
+    const kept = imagePatches - Math.floor(imagePatches * augmentation.patchDropout);
+    const batch =
+      kept === imagePatches ? whole : { ...whole, patches: drawPatches(whole.pairs, imagePatches, kept, seed, number) };
     return this.gradientsOf(batch, (performance.now() - started) / 1000);
   }
 
@@ -50,8 +72,9 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     const { engine, model, optimizer, configuration } = this;
     const loss = await contrastiveStep(engine, model, batch, configuration.microBatchPairs);
     const dimensions = model.architecture.dimensions(model.configuration);
-    const tokens = batch.pairs * (dimensions.imageTokens + batch.texts.length);
-    this.flopsOfLastToken = (batch.pairs * dimensions.trainingFlopsPerPair(batch.texts.length)) / tokens;
+    const patches = batch.patches === undefined ? dimensions.imagePatches : batch.patches.length / batch.pairs;
+    const tokens = batch.pairs * (patches + batch.texts.length);
+    this.flopsOfLastToken = (batch.pairs * dimensions.trainingFlopsPerPair(batch.texts.length, patches)) / tokens;
     optimizer.measureGradientNorm();
     return { loss, gradientNorm: await engine.scalar(optimizer.gradientNorm), tokens, pairs: batch.pairs, dataSeconds };
   }

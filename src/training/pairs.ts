@@ -72,9 +72,11 @@ export class PairStream {
 
   private begin(step: number, batchPairs: number, augmentation: AugmentationSettings, seed: number): Batch {
     const pairs = sequencesOfStep(step, batchPairs, this.pairs.length, seed).map((index) => this.pairs[index]);
-    const captions = pairs.map(({ captions }, slot) =>
-      captions.length === 1 ? captions[0] : captions[new Random(seed, captionKey, step, slot).below(captions.length)],
-    );
+    const captions = pairs.map(({ captions }, slot) => {
+      const random = new Random(seed, captionKey, step, slot);
+      const caption = captions.length === 1 ? captions[0] : captions[random.below(captions.length)];
+      return augmentation.wordDropout === 0 ? caption : withoutWords(caption, augmentation.wordDropout, random);
+    });
     const requests = pairs.map((pair, slot) => ({ pair, keys: [seed, viewKey, step, slot] }));
     const images = this.loader.load(requests, augmentation);
     // Whoever awaits the batch hears of a failure; until then it must not end the process.
@@ -92,6 +94,13 @@ export class PairStream {
     const texts = textBatchOf(captions, this.text);
     return { pairs: captions.length, pixels, imageSize: this.imageSize, texts };
   }
+}
+
+/** A caption without some of its words, but never without all. */
+function withoutWords(caption: string, probability: number, random: Random): string {
+  const words = caption.split(/\s+/).filter((word) => word !== "");
+  const kept = words.filter(() => random.uniform() >= probability);
+  return kept.length > 0 || words.length === 0 ? kept.join(" ") : words[random.below(words.length)];
 }
 
 /** Captions as one batch: cut to the context, ended, and filled up with end-of-text. */

@@ -15,6 +15,7 @@ import {
   Engine,
   embedding,
   gatherRows,
+  geglu,
   headCrossEntropy,
   headCrossEntropyWithBias,
   headNorm,
@@ -143,23 +144,23 @@ const cases: Record<string, Case> = {
       close(engine, engine.run(embedding, { table }, { ids: engine.constant(Int32Array.of(1, 5, 18, 5)) }).out, table),
   },
   ...Object.fromEntries(
-    [
-      [1, 1],
-      [7, 63],
-      [65, 17],
-      [129, 65],
-    ].map(([rows, width]) => [
-      `linear, rmsNorm and swiglu of ${rows} × ${width}`,
+    (
+      [
+        [1, 1, "swiglu"],
+        [7, 63, "swiglu"],
+        [65, 17, "geglu"],
+        [129, 65, "swiglu"],
+        [7, 33, "geglu"],
+      ] as const
+    ).map(([rows, width, gate]) => [
+      `linear, rmsNorm and ${gate} of ${rows} × ${width}`,
       {
-        ops: ["linear", "rmsNorm", "swiglu", "headCrossEntropy"],
+        ops: ["linear", "rmsNorm", gate, "headCrossEntropy"],
         shapes: { x: [rows, width], norm: [width], gateUp: [2 * 7, width], head: [classes, 7] },
         loss(engine, { x, norm, gateUp, head }) {
           const normed = engine.run(rmsNorm, { x, weight: norm }, { epsilon: 1e-5 }).out;
-          const gated = engine.run(
-            swiglu,
-            { gateUp: engine.run(linear, { x: normed, weight: gateUp }, {}).out },
-            {},
-          ).out;
+          const both = engine.run(linear, { x: normed, weight: gateUp }, {}).out;
+          const gated = engine.run({ swiglu, geglu }[gate], { gateUp: both }, {}).out;
           return close(engine, gated, head);
         },
       } satisfies Case,

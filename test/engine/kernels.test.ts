@@ -188,16 +188,18 @@ for (const rows of lengths) {
     kernels.meanRowsBackward(x, gradient, from, to);
     return [x];
   });
-  add("swiglu", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
-    const out = bench.emptyNumbers([rows, width]);
-    kernels.swiglu(out, bench.numbers([rows, 2 * width], 5));
-    return [out];
-  });
-  add("swigluBackward", `${rows} × ${width}`, 1e-6, (bench, kernels) => {
-    const out = bench.emptyNumbers([rows, 2 * width]);
-    kernels.swigluBackward(out, bench.numbers([rows, width]), bench.numbers([rows, 2 * width], 5));
-    return [out];
-  });
+  for (const gate of ["swiglu", "geglu"] as const) {
+    add(gate, `${rows} × ${width}`, 1e-6, (bench, kernels) => {
+      const out = bench.emptyNumbers([rows, width]);
+      kernels[gate](out, bench.numbers([rows, 2 * width], 5));
+      return [out];
+    });
+    add(`${gate}Backward`, `${rows} × ${width}`, 1e-6, (bench, kernels) => {
+      const out = bench.emptyNumbers([rows, 2 * width]);
+      kernels[`${gate}Backward`](out, bench.numbers([rows, width]), bench.numbers([rows, 2 * width], 5));
+      return [out];
+    });
+  }
   const vocabulary = 11;
   add("embedding", `${rows} ids × ${width}`, 0, (bench, kernels) => {
     const out = bench.empty([rows, width]);
@@ -635,7 +637,8 @@ describe.each(bfloat16Levels)("bf16 products on %s", (level) => {
 
   // Kernels whose tensors may be bf16: a result may be rounded to the other side, up to 2⁻⁷ of it.
   const stored: readonly (keyof Kernels)[] = [
-    ...(["fill", "copy", "add", "rmsNorm", "rmsNormBackward", "rope", "swiglu", "swigluBackward"] as const),
+    ...(["fill", "copy", "add", "rmsNorm", "rmsNormBackward", "rope"] as const),
+    ...(["swiglu", "swigluBackward", "geglu", "gegluBackward"] as const),
     ...([
       "layerNorm",
       "layerNormBackward",

@@ -153,7 +153,7 @@ describe.skipIf(missing !== undefined)(`onnxruntime with exported models (${miss
     });
   });
 
-  describe.each(["bert", "roberta", "modernbert"])("%s", (name) => {
+  describe.each(["bert", "roberta", "modernbert", "modernbert with SiLU"])("%s", (name) => {
     let model: LanguageModel;
     const place = join(folder, name);
     const lengths = [17, 9, 12];

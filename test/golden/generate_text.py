@@ -72,21 +72,24 @@ MODELS = {
         transformers.RobertaForMaskedLM,
         transformers.RobertaConfig(**ENCODER, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1),
     ),
-    "modernbert": (
-        transformers.ModernBertForMaskedLM,
-        transformers.ModernBertConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=16,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=24,
-            max_position_embeddings=20,
-            hidden_activation="silu",
-            local_attention=6,
-            global_attn_every_n_layers=2,
-            pad_token_id=1,
-        ),
-    ),
+    **{
+        name: (
+            transformers.ModernBertForMaskedLM,
+            transformers.ModernBertConfig(
+                vocab_size=VOCABULARY,
+                hidden_size=16,
+                num_hidden_layers=3,
+                num_attention_heads=2,
+                intermediate_size=24,
+                max_position_embeddings=20,
+                hidden_activation=activation,
+                local_attention=6,
+                global_attn_every_n_layers=2,
+                pad_token_id=1,
+            ),
+        )
+        for name, activation in {"modernbert": "silu", "modernbert-published": "gelu"}.items()
+    },
 }
 
 

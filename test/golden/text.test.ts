@@ -23,7 +23,10 @@ interface Golden {
   readonly steps: { readonly loss: number; readonly gradientNorm: number }[];
 }
 
-const names = ["gpt2", "llama3", "qwen2", "qwen3", "mistral", "bert", "bert-pre-training", "roberta", "modernbert"];
+const names = [
+  ...["gpt2", "llama3", "qwen2", "qwen3", "mistral", "bert", "bert-pre-training", "roberta"],
+  ...["modernbert", "modernbert-published"],
+];
 
 describe.each(["reference", ...supportedLevels()])("on %s", (level) => {
   describe.each(names)("transformers' small %s", (name) => {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { createBackend, Engine } from "../../src/engine/index.ts";
+import { Random } from "../../src/foundation/index.ts";
 import { clip, fromOpenClip, modelPreset, siglip, vit } from "../../src/models/index.ts";
+import { imageTextConfigurations } from "../support/families.ts";
 
 describe("the presets of images and texts", () => {
   it.each([
@@ -42,5 +45,41 @@ describe("configurations of other libraries", () => {
       vision_config: { ...tower, image_size: 32, patch_size: 8 },
     });
     expect(config.endOfText).toBe(49_407);
+  });
+});
+
+describe("an image of which some patches are shown", () => {
+  it.each([clip, siglip])("depends on those alone: $name", async (architecture) => {
+    const backend = await createBackend("reference");
+    const engine = new Engine(backend);
+    const configuration = architecture.schema.parse(imageTextConfigurations[architecture.name as "clip"]);
+    const model = architecture.create(engine, configuration as never);
+    model.arena.initialize(3);
+    const { imageSize, imagePatches } = architecture.dimensions(configuration as never);
+    const random = new Random(5);
+    const noise = () => Float32Array.from({ length: 2 * 3 * imageSize ** 2 }, () => random.normal());
+    const embed = (data: Float32Array, patches?: Int32Array) =>
+      engine.scope({ record: false }, () => {
+        const pixels = engine.constant(data, [2, 3, imageSize, imageSize]);
+        return backend.read(model.embedImages(engine, { images: 2, pixels, patches }).tensor);
+      });
+    const image = noise();
+    const all = Int32Array.from({ length: 2 * imagePatches }, (_, i) => i % imagePatches);
+    expect(await embed(image, all)).toEqual(await embed(image));
+
+    // The first image shows its first patch and its last, the second its second and third.
+    const shown = Int32Array.of(0, imagePatches - 1, 1, 2);
+    const side = Math.sqrt(imagePatches);
+    const patchSize = imageSize / side;
+    const other = noise().map((value, i) => {
+      const [x, y] = [i % imageSize, Math.floor(i / imageSize) % imageSize];
+      const patch = Math.floor(y / patchSize) * side + Math.floor(x / patchSize);
+      const first = i < 3 * imageSize ** 2 ? 0 : 2;
+      return shown.subarray(first, first + 2).includes(patch) ? image[i] : value;
+    });
+    expect(await embed(other, shown)).toEqual(await embed(image, shown));
+    expect(await embed(other)).not.toEqual(await embed(image));
+    model.dispose();
+    backend.dispose();
   });
 });

@@ -34,6 +34,10 @@ export const textFamilies: Readonly<Record<string, { architecture?: string; conf
   bert: { configuration: { ...encoder, nextSentence: true } },
   roberta: { configuration: encoder },
   modernbert: { configuration: { ...encoder, localAttention: 8, layers: 4 } },
+  "modernbert with SiLU": {
+    architecture: "modernbert",
+    configuration: { ...encoder, localAttention: 8, layers: 4, activation: "silu" },
+  },
 };
 
 export const imageTextConfigurations: Readonly<Record<"clip" | "siglip", object>> = {

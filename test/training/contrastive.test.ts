@@ -63,7 +63,7 @@ describe("a contrastive run", () => {
     training: {
       ...{ steps, batchPairs: 8, microBatchPairs: 3, validateEvery: 3, checkpointEvery: 3, seed: 2 },
       schedule: { kind: "cosine", warmupSteps: 1 },
-      augmentation: { cropShare: [0.5, 1], flip: 0.5 },
+      augmentation: { cropShare: [0.5, 1], flip: 0.5, wordDropout: 0.3, patchDropout: 0.5 },
     },
     resume: false,
     files: {},

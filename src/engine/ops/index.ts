@@ -10,6 +10,7 @@ import { contrastiveLoss, sigmoidContrastiveLoss } from "./contrastive-loss.ts";
 import { crossAttention } from "./cross-attention.ts";
 import { dropout } from "./dropout.ts";
 import { embedding } from "./embedding.ts";
+import { geglu, swiglu } from "./gated.ts";
 import { gatherRows } from "./gather-rows.ts";
 import { headCrossEntropy, headCrossEntropyWithBias } from "./head-cross-entropy.ts";
 import { headNorm } from "./head-norm.ts";
@@ -23,12 +24,11 @@ import { residualLayerNorm } from "./residual-layer-norm.ts";
 import { residualRmsNorm } from "./residual-rms-norm.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { rope } from "./rope.ts";
-import { swiglu } from "./swiglu.ts";
 
 export const ops = {
   ...{ embedding, gatherRows, patchEmbedding, cast, add, addRows, dropout, linear, linearWithBias },
   ...{ rmsNorm, residualRmsNorm, layerNorm, residualLayerNorm, headNorm, l2Normalize },
-  ...{ rope, attention, swiglu, activation, meanRows },
+  ...{ rope, attention, swiglu, geglu, activation, meanRows },
   ...{ headCrossEntropy, headCrossEntropyWithBias, contrastiveLoss, sigmoidContrastiveLoss },
   ...{ addIntoRows, addLowRank, crossAttention },
 } as const;
@@ -47,6 +47,7 @@ export {
   dropout,
   embedding,
   gatherRows,
+  geglu,
   headCrossEntropy,
   headCrossEntropyWithBias,
   headNorm,

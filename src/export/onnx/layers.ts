@@ -52,10 +52,12 @@ export function activation(graph: OnnxGraph, x: Value, kind: "gelu" | "gelu-tanh
   return times(times(x, 0.5), graph.node("Add", [bent, graph.float(1)]));
 }
 
-/** silu(gate) · up, of rows that hold both. */
-export function swiglu(graph: OnnxGraph, gateUp: Value): Value {
+/** f(gate) · up, of rows that hold both. */
+export function gated(graph: OnnxGraph, gateUp: Value, kind: "silu" | "gelu"): Value {
   const [gate, up] = graph.nodeOf("Split", [gateUp], 2, { axis: { integer: -1 } });
-  return graph.node("Mul", [graph.node("Mul", [gate, graph.node("Sigmoid", [gate])]), up]);
+  const open =
+    kind === "gelu" ? activation(graph, gate, kind) : graph.node("Mul", [gate, graph.node("Sigmoid", [gate])]);
+  return graph.node("Mul", [open, up]);
 }
 
 /** Parts of the last axis, of those widths. */

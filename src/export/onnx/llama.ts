@@ -3,7 +3,7 @@ import { type LlamaConfiguration, ropeFrequencies } from "../../models/index.ts"
 import { decoderInputs } from "./decoder.ts";
 import { type OnnxDescription, tokens } from "./description.ts";
 import type { OnnxGraph, Value } from "./graph.ts";
-import { intoHeads, linear, logits, parts, rmsNorm, swiglu } from "./layers.ts";
+import { gated, intoHeads, linear, logits, parts, rmsNorm } from "./layers.ts";
 import { rotary } from "./rotary.ts";
 
 /** What Qwen has beside Llama's. */
@@ -43,7 +43,7 @@ function describe(graph: OnnxGraph, one: LlamaConfiguration, { queryKeyValueBias
     const attended = attend(index, placed(query, "queryNorm"), placed(key, "keyNorm"), value);
     const middle = graph.node("Add", [stream, linear(graph, attended, `${name}.attentionOutput`)]);
     const gateUp = linear(graph, rmsNorm(graph, middle, `${name}.mlpNorm`, epsilon), `${name}.gateUp`);
-    stream = graph.node("Add", [middle, linear(graph, swiglu(graph, gateUp), `${name}.down`)]);
+    stream = graph.node("Add", [middle, linear(graph, gated(graph, gateUp, "silu"), `${name}.down`)]);
   }
   const hidden = rmsNorm(graph, stream, "norm", epsilon);
   const scores = one.tiedEmbeddings ? logits(graph, hidden, "embedding") : linear(graph, hidden, "head");

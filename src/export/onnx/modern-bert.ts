@@ -5,6 +5,7 @@ import type { OnnxGraph, Value } from "./graph.ts";
 import {
   activation,
   attention,
+  gated,
   intoHeads,
   layerNormWithoutBias,
   linear,
@@ -12,7 +13,6 @@ import {
   parts,
   scalar,
   sizeOf,
-  swiglu,
   unmasked,
 } from "./layers.ts";
 import { rotary } from "./rotary.ts";
@@ -69,7 +69,7 @@ function encode(graph: OnnxGraph, one: ModernBertConfiguration): Value {
     const attended = attention(graph, { query: rotate(query), key: rotate(key), value, visible, heads, headSize });
     const middle = graph.node("Add", [stream, linear(graph, attended, `${name}.attentionOutput`)]);
     const gateUp = linear(graph, layerNormWithoutBias(graph, middle, `${name}.mlpNorm`, epsilon), `${name}.gateUp`);
-    stream = graph.node("Add", [middle, linear(graph, swiglu(graph, gateUp), `${name}.down`)]);
+    stream = graph.node("Add", [middle, linear(graph, gated(graph, gateUp, one.activation), `${name}.down`)]);
   }
   return layerNormWithoutBias(graph, stream, "norm", epsilon);
 }

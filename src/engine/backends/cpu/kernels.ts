@@ -11,6 +11,7 @@ import type {
 import { dropoutConstants } from "../../dropout.ts";
 import { elementCount, rowsOf, type Tensor, widthOf } from "../../tensor.ts";
 import { addressOf, bfloat16Flag, commonType, flat, numbers, requireShape, stridedNumbers } from "./checks.ts";
+import { gatedKernels } from "./gated-kernels.ts";
 import { imageKernels } from "./image-kernels.ts";
 import type { NativeLibraryFunctions } from "./library.ts";
 
@@ -252,19 +253,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       );
     },
 
-    swiglu(out, gateUp) {
-      requireShape(gateUp, rowsOf(out), 2 * widthOf(out), "swiglu: gateUp");
-      const to = flat(out, "swiglu", commonType("swiglu", gateUp, out));
-      library.swiglu(threads, to, ...numbers(gateUp, "swiglu"), rowsOf(out), widthOf(out));
-    },
-
-    swigluBackward(gateUpGradient, gradient, gateUp) {
-      const [rows, width] = [rowsOf(gradient), widthOf(gradient)];
-      for (const one of [gateUp, gateUpGradient]) requireShape(one, rows, 2 * width, "swigluBackward");
-      const type = commonType("swigluBackward", gateUp, gradient, gateUpGradient);
-      const [to, from] = [gateUpGradient, gradient].map((one) => flat(one, "swigluBackward", type));
-      library.swiglu_backward(threads, to, from, ...numbers(gateUp, "swigluBackward"), rows, width);
-    },
+    ...gatedKernels(library, threads),
 
     headCrossEntropy({ losses, x, weight, bias, targets, zLoss = 0, gradients }) {
       const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];

@@ -92,6 +92,8 @@ const signatures = {
   ],
   swiglu: ["void", ["int", address, ...numbers, length, length]],
   swiglu_backward: ["void", ["int", address, address, ...numbers, length, length]],
+  geglu: ["void", ["int", address, ...numbers, length, length]],
+  geglu_backward: ["void", ["int", address, address, ...numbers, length, length]],
   patches: ["void", ["int", address, address, ...Array<string>(6).fill(length)]],
   add_rows: ["void", ["int", address, length, address, length, address, length, length, length]],
   add_rows_backward: ["void", ["int", address, ...stridedNumbers, length, length, length]],

@@ -23,8 +23,14 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const rootTwoOverPi = Math.sqrt(2 / Math.PI);
 const cubic = 0.044715;
 
+/** A function of one element. */
+export interface ElementFunction {
+  value(x: number): number;
+  slope(x: number): number;
+}
+
 /** Each activation and its slope. */
-const functions: Readonly<Record<ActivationKind, { value(x: number): number; slope(x: number): number }>> = {
+export const activationFunctions: Readonly<Record<ActivationKind, ElementFunction>> = {
   gelu: {
     value: (x) => x * normalShare(x),
     slope: (x) => normalShare(x) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI),
@@ -47,13 +53,13 @@ export const activations: Pick<Kernels, "activation" | "activationBackward"> = {
   activation(out, x, kind) {
     const [to, from] = [floats(out, "activation: out"), floats(x, "activation: x")];
     if (from.length !== to.length) throw new RangeError(`activation: length ${from.length} into ${to.length}`);
-    for (let i = 0; i < to.length; i++) to[i] = functions[kind].value(from[i]);
+    for (let i = 0; i < to.length; i++) to[i] = activationFunctions[kind].value(from[i]);
   },
 
   activationBackward(xGradient, gradient, x, kind) {
     const [to, upstream] = [floats(xGradient, "activationBackward: out"), floats(gradient, "activationBackward")];
     const from = floats(x, "activationBackward: x");
     if (from.length !== to.length) throw new RangeError(`activationBackward: length ${from.length} into ${to.length}`);
-    for (let i = 0; i < to.length; i++) to[i] = upstream[i] * functions[kind].slope(from[i]);
+    for (let i = 0; i < to.length; i++) to[i] = upstream[i] * activationFunctions[kind].slope(from[i]);
   },
 };

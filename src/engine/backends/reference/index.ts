@@ -11,6 +11,7 @@ import { crossEntropyIn } from "./cross-entropy.ts";
 import { dropouts } from "./dropout.ts";
 import { elementwise } from "./elementwise.ts";
 import { embeddings } from "./embedding.ts";
+import { gated } from "./gated.ts";
 import { headNorms } from "./head-norm.ts";
 import { unitRows } from "./l2-normalize.ts";
 import { layerNorms } from "./layer-norm.ts";
@@ -22,7 +23,6 @@ import { optimizers } from "./optimizer.ts";
 import { patching } from "./patches.ts";
 import { pooling } from "./pooling.ts";
 import { rotary } from "./rope.ts";
-import { gated } from "./swiglu.ts";
 
 const kernelsIn = (precision: Precision): Kernels => ({
   ...elementwise,

@@ -4,7 +4,8 @@ import { parsePairsRunConfiguration, runPresets, withPreset } from "../config/in
 import { packageRoot } from "../foundation/index.ts";
 import { evaluatePairsJob, measurePairsJob, readPairsFile, runJob, trainPairsRun } from "../jobs/index.ts";
 import type { CommandInput } from "./command.ts";
-import { formatCount, formatSeconds, interruptSignal, say } from "./terminal.ts";
+import { beginQuickstart } from "./quickstart-options.ts";
+import { formatCount, formatSeconds, say } from "./terminal.ts";
 import { watchTraining } from "./training-progress.ts";
 
 /** The picture set that a clone has. */
@@ -17,22 +18,12 @@ const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
 
 /** Trains and evaluates; prints a summary, and one JSON line with --json. */
 export async function runContrastiveQuickstart(input: CommandInput): Promise<void> {
-  const began = performance.now();
-  const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
-  const seed = input.number("seed", { minimum: 0, maximum: 2 ** 31, whole: true }) ?? 1;
+  const quickstart = beginQuickstart(input);
+  const { seconds, seed, device: asked, runFolder, signal } = quickstart;
   const own = input.text("images");
   const images = { path: own === undefined ? example() : resolve(own), background: "#ffffff" };
-  const runFolder = resolve(input.text("run") ?? "runs/quickstart");
-  const asked = {
-    backend: input.text("backend") ?? "auto",
-    threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
-    precision: input.choice("precision", ["auto", "f32", "bf16"]),
-  };
   const preset = "clip-tiny";
-  const vocabularySize =
-    input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ??
-    runPresets[preset].tokenizer.vocabularySize;
-  const signal = interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving");
+  const { vocabularySize = runPresets[preset].tokenizer.vocabularySize } = quickstart;
   say(`Tilth quickstart, contrastive: about ${formatSeconds(seconds)} of training. Run folder: ${runFolder}`);
 
   say("1. Machine");
@@ -55,8 +46,8 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
     { onEvent: ({ warning }) => say(`tilth: ${warning}`) },
   );
   const device = { ...asked, backend: machine.backend, precision: machine.precision };
-  // Below some 150 steps little is learned: a slow or busy machine takes longer than asked.
-  const fewestSteps = Math.max(10, Math.min(150, Math.round((75 * seconds) / 60)));
+  // Below some 300 steps little is learned: a slow or busy machine takes longer than asked.
+  const fewestSteps = Math.max(10, Math.min(300, Math.round((150 * seconds) / 60)));
   const steps = Math.max(fewestSteps, Math.round((machine.pairsPerSecond * seconds) / training.batchPairs));
   say(
     `   ${machine.description}: ${formatCount(machine.pairsPerSecond)} pairs/s, so ${steps} steps of ${training.batchPairs} pairs`,
@@ -107,14 +98,11 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
     zeroShotInterval: zeroShot?.accuracy.interval ?? null,
     zeroShotChance: zeroShot?.chance ?? null,
     checkpoint: trained.checkpoint,
-    peakRssBytes: Math.max(trained.peakRssBytes, process.resourceUsage().maxRSS * 1024),
-    seconds: (performance.now() - began) / 1000,
   };
   const recall = (name: string, one: typeof imageToText) =>
     `  ${name.padEnd(16)} recall@1 ${percent(one.recallAt1)} (95 %: ${one.interval.map(percent).join(" to ")}), @5 ${percent(one.recallAt5)}, @10 ${percent(one.recallAt10)}; chance @1 ${percent(one.chance)}, ${(one.recallAt1 / one.chance).toFixed(0)} times`;
-  say(
+  quickstart.end(
     [
-      "",
       `Held-out pairs: ${found.pairs}, none of a group, caption or picture that was trained on`,
       recall("image to text", imageToText),
       recall("text to image", textToImage),
@@ -126,8 +114,8 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
       "Next:",
       "  npx tilth quickstart --objective contrastive --images <your pictures with captions>",
       `  npx tilth eval ${trained.checkpoint} --images <other pictures with captions>`,
-      "",
-    ].join("\n"),
+    ],
+    result,
+    trained.peakRssBytes,
   );
-  if (input.flag("json")) process.stdout.write(`${JSON.stringify(result)}\n`);
 }

@@ -1,5 +1,4 @@
 /** `tilth quickstart --objective masked-token`: a small ModernBERT on the quickstart's corpus, and what it has understood. */
-import { resolve } from "node:path";
 import { parseRunConfiguration } from "../config/index.ts";
 import {
   buildRunCorpus,
@@ -13,15 +12,8 @@ import {
 import { modernBert } from "../models/index.ts";
 import type { CommandInput } from "./command.ts";
 import { corpusSource } from "./quickstart-corpus.ts";
-import {
-  formatBytes,
-  formatCount,
-  formatFlops,
-  formatSeconds,
-  interruptSignal,
-  progressLine,
-  say,
-} from "./terminal.ts";
+import { beginQuickstart } from "./quickstart-options.ts";
+import { formatBytes, formatCount, formatFlops, formatSeconds, say } from "./terminal.ts";
 import { watchTraining } from "./training-progress.ts";
 
 const sequenceLength = 128;
@@ -40,19 +32,9 @@ const sizes = {
 
 /** Runs it and prints the summary; with `--json`, one object as the last line. */
 export async function runMaskedQuickstart(input: CommandInput): Promise<void> {
-  const began = performance.now();
-  const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
-  const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 4096;
-  const seed = input.number("seed", { minimum: 0, maximum: 2 ** 31, whole: true }) ?? 1;
-  const asked = {
-    backend: input.text("backend") ?? "auto",
-    threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
-    precision: input.choice("precision", ["auto", "f32", "bf16"]),
-  };
-  const runFolder = resolve(input.text("run") ?? "runs/quickstart");
+  const quickstart = beginQuickstart(input);
+  const { seconds, seed, vocabularySize = 4096, device: asked, runFolder, signal, progress } = quickstart;
   const places = placesOf(runFolder);
-  const signal = interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving");
-  const progress = progressLine();
   const hooks = { onEvent: progress.update, signal };
   const own = input.text("corpus");
 
@@ -144,9 +126,12 @@ export async function runMaskedQuickstart(input: CommandInput): Promise<void> {
   );
   progress.end();
   const percent = (share: number) => `${(100 * share).toFixed(1).padStart(5)} %`;
-  say(
+  const result = {
+    ...{ documents: corpus.documents, kept: corpus.kept, tokens: shards.tokens, parameters, steps },
+    ...{ tokensPerSecond: watch.figures().tokensPerSecond, ...evaluation, checkpoint: trained.checkpoint },
+  };
+  quickstart.end(
     [
-      "",
       `Hidden tokens of held-out text guessed right (15 % hidden, ${evaluation.targets} of them)`,
       `  this model             ${percent(evaluation.maskedAccuracy)}`,
       `  most frequent token    ${percent(evaluation.unigramAccuracy)}`,
@@ -157,16 +142,10 @@ export async function runMaskedQuickstart(input: CommandInput): Promise<void> {
       `  bag of words           ${percent(evaluation.probeAccuracyBagOfWords)}`,
       "",
       `Checkpoint: ${trained.checkpoint} (a Hugging Face folder, ModernBertForMaskedLM)`,
-      "",
-    ].join("\n"),
+    ],
+    result,
+    trained.peakRssBytes,
   );
-  const result = {
-    ...{ documents: corpus.documents, kept: corpus.kept, tokens: shards.tokens, parameters, steps },
-    ...{ tokensPerSecond: watch.figures().tokensPerSecond, ...evaluation, checkpoint: trained.checkpoint },
-    ...{ peakRssBytes: Math.max(trained.peakRssBytes, process.resourceUsage().maxRSS * 1024) },
-    seconds: (performance.now() - began) / 1000,
-  };
-  if (input.flag("json")) process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
 function withoutName({ architecture: _, ...sizes }: { architecture: string }): object {

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseRunConfiguration } from "../config/index.ts";
 import { UsageError } from "../foundation/index.ts";
 import {
@@ -17,15 +17,8 @@ import type { Command, CommandInput } from "./command.ts";
 import { runContrastiveQuickstart } from "./quickstart-contrastive.ts";
 import { corpusSource } from "./quickstart-corpus.ts";
 import { runMaskedQuickstart } from "./quickstart-masked.ts";
-import {
-  formatBytes,
-  formatCount,
-  formatFlops,
-  formatSeconds,
-  interruptSignal,
-  progressLine,
-  say,
-} from "./terminal.ts";
+import { beginQuickstart } from "./quickstart-options.ts";
+import { formatBytes, formatCount, formatFlops, formatSeconds, say } from "./terminal.ts";
 import { watchTraining } from "./training-progress.ts";
 
 const sequenceLength = 256;
@@ -40,7 +33,7 @@ export const quickstart: Command = {
     minutes: { describe: "minutes of training", placeholder: "number", initial: "2" },
     corpus: { describe: "your own folder of text instead of the installed packages", placeholder: "folder" },
     objective: {
-      describe: "next-token, masked-token (a small RoBERTa), or contrastive: CLIP on pictures with captions",
+      describe: "next-token, masked-token (a small ModernBERT), or contrastive: CLIP on pictures with captions",
       placeholder: "name",
       initial: "next-token",
     },
@@ -50,7 +43,11 @@ export const quickstart: Command = {
       placeholder: "folder",
       initial: "runs/quickstart",
     },
-    vocabulary: { describe: "tokens of the vocabulary", placeholder: "count", initial: "4096" },
+    vocabulary: {
+      describe: "tokens of the vocabulary",
+      placeholder: "count",
+      initial: "4096; contrastive: 600",
+    },
     seed: { describe: "of initial weights and data order", placeholder: "number", initial: "1" },
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
     threads: { describe: "threads to use", placeholder: "count" },
@@ -68,22 +65,17 @@ export const quickstart: Command = {
 
 async function runQuickstart(input: CommandInput): Promise<void> {
   const objective = input.choice("objective", ["next-token", "masked-token", "contrastive"]);
-  if (objective === "contrastive") return runContrastiveQuickstart(input);
+  if (objective === "contrastive") {
+    if (input.text("corpus") !== undefined) {
+      throw new UsageError("--corpus belongs to the objectives of text", { remedy: "Pictures: --images <folder>" });
+    }
+    return runContrastiveQuickstart(input);
+  }
   if (input.text("images") !== undefined) throw new UsageError("--images belongs to --objective contrastive");
   if (objective === "masked-token") return runMaskedQuickstart(input);
-  const began = performance.now();
-  const seconds = 60 * (input.number("minutes", { minimum: 0.05, maximum: 10_000 }) ?? 2);
-  const vocabularySize = input.number("vocabulary", { minimum: 300, maximum: 65_536, whole: true }) ?? 4096;
-  const seed = input.number("seed", { minimum: 0, maximum: 2 ** 31, whole: true }) ?? 1;
-  const askedDevice = {
-    backend: input.text("backend") ?? "auto",
-    threads: input.number("threads", { minimum: 1, maximum: 256, whole: true }),
-    precision: input.choice("precision", ["auto", "f32", "bf16"]),
-  };
-  const runFolder = resolve(input.text("run") ?? "runs/quickstart");
+  const quickstart = beginQuickstart(input);
+  const { seconds, seed, vocabularySize = 4096, device: askedDevice, runFolder, signal, progress } = quickstart;
   const places = placesOf(runFolder);
-  const signal = interruptSignal("stopping after this step; press Ctrl-C again to leave at once without saving");
-  const progress = progressLine();
 
   say(
     `Tilth quickstart: about ${formatSeconds(seconds)} of training, some two minutes around it. Run folder: ${runFolder}`,
@@ -233,14 +225,11 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     validationBitsPerByte: evaluation.bitsPerByte,
     baselines,
     checkpoint: trained.checkpoint,
-    peakRssBytes: Math.max(trained.peakRssBytes, process.resourceUsage().maxRSS * 1024),
-    seconds: (performance.now() - began) / 1000,
   };
   const rejected = Object.entries(corpus.rejectedByReason).sort(([, a], [, b]) => b - a);
   const row = (name: string, value: number) => `  ${name.padEnd(22)} ${value.toFixed(3)}`;
-  say(
+  quickstart.end(
     [
-      "",
       "Summary",
       `  Read ${corpus.documents} documents; kept ${corpus.kept}. Rejected most often for:`,
       ...rejected.slice(0, 5).map(([reason, count]) => `    ${String(count).padStart(5)}  ${reason}`),
@@ -268,8 +257,8 @@ async function runQuickstart(input: CommandInput): Promise<void> {
       `  npx tilth generate ${trained.checkpoint} --prompt "## Usage"`,
       `  npx tilth data why <id or path> --corpus ${places.corpus}`,
       `  npx tilth quickstart --minutes 10 --corpus <a folder of your text>`,
-      "",
-    ].join("\n"),
+    ],
+    result,
+    trained.peakRssBytes,
   );
-  if (input.flag("json")) process.stdout.write(`${JSON.stringify(result)}\n`);
 }

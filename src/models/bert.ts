@@ -20,7 +20,15 @@ import {
   type Variable,
 } from "../engine/index.ts";
 import { mixKeys, positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
-import { linearParameters, mapped, mappedPair, normalParameter, normParameters, weightAndBias } from "./encoder.ts";
+import {
+  blockParameters,
+  linearParameters,
+  mapped,
+  mappedPair,
+  normalParameter,
+  normParameters,
+  weightAndBias,
+} from "./encoder.ts";
 import { foreignConfiguration } from "./foreign-configuration.ts";
 import {
   type Architecture,
@@ -82,22 +90,14 @@ const bertVariant: BertVariant = {
 
 /** Parameters of a BERT or RoBERTa. */
 export function bertParameters(one: BertConfiguration, { positionOffset }: BertVariant): ParameterSpecification[] {
-  const { vocabularySize, width, layers, context, tokenTypes, initializerStandardDeviation: deviation } = one;
-  const linear = (name: string, outputs: number, inputs: number, hiddenRows?: number[]) =>
-    linearParameters(name, outputs, inputs, deviation, hiddenRows);
+  const { vocabularySize, width, context, tokenTypes, initializerStandardDeviation: deviation } = one;
+  const linear = (name: string, outputs: number, inputs: number) => linearParameters(name, outputs, inputs, deviation);
   return [
     normalParameter("embedding", [vocabularySize, width], deviation),
     normalParameter("positions", [context + positionOffset, width], deviation),
     normalParameter("types", [tokenTypes, width], deviation),
     ...normParameters("embeddingNorm", width),
-    ...Array.from({ length: layers }, (_, index) => [
-      ...linear(`layers.${index}.queryKeyValue`, 3 * width, width, [width, width, width]),
-      ...linear(`layers.${index}.attentionOutput`, width, width),
-      ...normParameters(`layers.${index}.attentionNorm`, width),
-      ...linear(`layers.${index}.up`, one.mlpWidth, width),
-      ...linear(`layers.${index}.down`, width, one.mlpWidth),
-      ...normParameters(`layers.${index}.mlpNorm`, width),
-    ]).flat(),
+    ...blockParameters("layers.", one, { attention: deviation, up: deviation, residual: deviation }),
     ...linear("transform", width, width),
     ...normParameters("transformNorm", width),
     normalParameter("headBias", [vocabularySize], 0),

@@ -19,8 +19,6 @@ import {
 import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import {
   activationFrom,
-  activationNames,
-  activationTo,
   clipBlockNames,
   type EncoderSizes,
   embedPatches,
@@ -41,6 +39,7 @@ import {
   wholePatchesMessage,
 } from "./encoder.ts";
 import { foreignConfiguration } from "./foreign-configuration.ts";
+import { foreignTower, fromForeignTower, requireEqualTowers, toForeignTower } from "./foreign-towers.ts";
 import { type ImageTextArchitecture, type ImageTextModel, type TextBatch, towerFlops } from "./image-text.ts";
 import type { WeightMapping } from "./model.ts";
 
@@ -195,14 +194,7 @@ function weights(configuration: ClipConfiguration): WeightMapping[] {
   ];
 }
 
-const theirTower = z.looseObject({
-  hidden_size: positiveInteger,
-  intermediate_size: positiveInteger,
-  num_hidden_layers: positiveInteger,
-  num_attention_heads: positiveInteger,
-  layer_norm_eps: z.number().positive().default(1e-5),
-  hidden_act: z.enum(activationNames).default("quick_gelu"),
-});
+const theirTower = foreignTower(1e-5, "quick_gelu");
 
 /** The keys of a Hugging Face `config.json` that decide what a CLIP computes; the defaults are transformers'. */
 const huggingFaceConfiguration = z.looseObject({
@@ -219,26 +211,6 @@ const huggingFaceConfiguration = z.looseObject({
   }),
 });
 
-function fromTower(tower: z.output<typeof theirTower>) {
-  return {
-    width: tower.hidden_size,
-    layers: tower.num_hidden_layers,
-    attentionHeads: tower.num_attention_heads,
-    mlpWidth: tower.intermediate_size,
-  };
-}
-
-function toTower({ width, layers, attentionHeads, mlpWidth, normEpsilon, activation }: EncoderSizes) {
-  return {
-    hidden_size: width,
-    intermediate_size: mlpWidth,
-    num_hidden_layers: layers,
-    num_attention_heads: attentionHeads,
-    layer_norm_eps: normEpsilon,
-    hidden_act: activationTo(activation),
-  };
-}
-
 /** The CLIP architecture. */
 export const clip: ImageTextArchitecture<ClipConfiguration> = {
   name: "clip",
@@ -254,7 +226,7 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
     logit_scale_init_value: Math.log(1 / 0.07),
     text_config: {
       model_type: "clip_text_model",
-      ...toTower(towerOf(one, "text")),
+      ...toForeignTower(towerOf(one, "text")),
       projection_dim: one.embeddingWidth,
       vocab_size: one.vocabularySize,
       max_position_embeddings: one.context,
@@ -264,7 +236,7 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
     },
     vision_config: {
       model_type: "clip_vision_model",
-      ...toTower(towerOf(one, "vision")),
+      ...toForeignTower(towerOf(one, "vision")),
       projection_dim: one.embeddingWidth,
       image_size: one.vision.imageSize,
       patch_size: one.vision.patchSize,
@@ -279,20 +251,18 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
       "Tilth reads CLIP configurations as transformers writes them.",
     );
     const { text_config: text, vision_config: vision, projection_dim } = one;
-    for (const key of ["hidden_act", "layer_norm_eps"] as const) {
-      if (text[key] === vision[key]) continue;
-      throw new TilthError(`config.json: text_config.${key} is ${text[key]}, vision_config.${key} is ${vision[key]}`, {
-        remedy: "Tilth reads CLIPs whose towers agree in it.",
-      });
-    }
+    requireEqualTowers(one, "hidden_act", "layer_norm_eps");
     return clipConfiguration.parse({
       vocabularySize: text.vocab_size,
       context: text.max_position_embeddings,
       // Early configurations say 2, and transformers then reads at the highest id, which is the last one.
       endOfText: text.eos_token_id === 2 ? text.vocab_size - 1 : text.eos_token_id,
       embeddingWidth: projection_dim,
-      text: fromTower(text),
-      vision: { ...fromTower(vision), imageSize: vision.image_size, patchSize: vision.patch_size },
+      text: { width: text.hidden_size, ...fromForeignTower(text) },
+      vision: {
+        ...{ width: vision.hidden_size, ...fromForeignTower(vision) },
+        ...{ imageSize: vision.image_size, patchSize: vision.patch_size },
+      },
       activation: activationFrom(text.hidden_act),
       normEpsilon: text.layer_norm_eps,
     });

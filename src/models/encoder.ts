@@ -25,6 +25,7 @@ import {
 } from "../engine/index.ts";
 import { positiveInteger } from "../foundation/index.ts";
 import type { WeightMapping } from "./model.ts";
+import { type PreNormBlocks, runPreNormBlocks, type Stream } from "./pre-norm-blocks.ts";
 
 /** Sizes of a tower. */
 export interface EncoderSizes {
@@ -89,21 +90,30 @@ export function linearParameters(
   ];
 }
 
-/** Parameters of all blocks, starting as OpenAI's CLIP does: by width, residual projections smaller with depth. */
-export function encoderParameters(prefix: string, { width, layers, mlpWidth }: EncoderSizes): ParameterSpecification[] {
-  const deviation = width ** -0.5;
-  const residual = deviation / Math.sqrt(2 * layers);
+/** Parameters of blocks of two norms, attention and an MLP of two layers, by the standard deviations that they start with. */
+export function blockParameters(
+  prefix: string,
+  { width, layers, mlpWidth }: Pick<EncoderSizes, "width" | "layers" | "mlpWidth">,
+  deviations: { readonly attention: number; readonly up: number; readonly residual: number },
+): ParameterSpecification[] {
   return Array.from({ length: layers }, (_, index) => {
-    const name = `${prefix}.layers.${index}`;
+    const name = `${prefix}${index}`;
     return [
       ...normParameters(`${name}.attentionNorm`, width),
-      ...linearParameters(`${name}.queryKeyValue`, 3 * width, width, deviation, [width, width, width]),
-      ...linearParameters(`${name}.attentionOutput`, width, width, residual),
+      ...linearParameters(`${name}.queryKeyValue`, 3 * width, width, deviations.attention, [width, width, width]),
+      ...linearParameters(`${name}.attentionOutput`, width, width, deviations.residual),
       ...normParameters(`${name}.mlpNorm`, width),
-      ...linearParameters(`${name}.up`, mlpWidth, width, (2 * width) ** -0.5),
-      ...linearParameters(`${name}.down`, width, mlpWidth, residual),
+      ...linearParameters(`${name}.up`, mlpWidth, width, deviations.up),
+      ...linearParameters(`${name}.down`, width, mlpWidth, deviations.residual),
     ];
   }).flat();
+}
+
+/** Parameters of a tower's blocks, starting as OpenAI's CLIP does: by width, residual projections smaller with depth. */
+export function encoderParameters(prefix: string, sizes: EncoderSizes): ParameterSpecification[] {
+  const attention = sizes.width ** -0.5;
+  const residual = attention / Math.sqrt(2 * sizes.layers);
+  return blockParameters(`${prefix}.layers.`, sizes, { attention, up: (2 * sizes.width) ** -0.5, residual });
 }
 
 /** The parameters `<name>.weight` and `<name>.bias`. */
@@ -126,22 +136,6 @@ export function rowsOfParameter(parameter: Parameter, start: number, count: numb
     : { tensor, requiresGradient: false };
 }
 
-/** How the blocks of a stack are named and what they do with their activations. */
-export interface BlockRun {
-  /** Of the parameters: `<prefix>0.up.weight`. */
-  readonly prefix: string;
-  /** Attention of packed [query | key | value] rows of a layer. */
-  attend(packed: Variable, layer: number): Variable;
-  /** Dropout of a branch's end; place 1 is behind attention, 2 behind the MLP. None if left out. */
-  dropped?(branch: Variable, layer: number, place: 1 | 2): Variable;
-}
-
-/** A residual stream and what is still to be added to it: nothing before the first block. */
-interface Stream {
-  readonly stream: Variable;
-  readonly delta?: Variable;
-}
-
 /** Layer norm of the stream with its delta; `sum` is the stream from there on. */
 export function addAndNorm(
   engine: Engine,
@@ -156,44 +150,20 @@ export function addAndNorm(
     : engine.run(residualLayerNorm, { x: stream, delta, ...norm }, { epsilon });
 }
 
-/** Runs pre-norm blocks over the stream x: [tokens, width]. Activations that no backward pass reads are given back at once. */
-export function runBlocks(
+/** Blocks with biases everywhere and an MLP of two layers, all but their attention. `prefix`: "layers." of "layers.0.up.weight". */
+export function biasedBlocks(
   engine: Engine,
   arena: ParameterArena,
+  prefix: string,
   { layers, normEpsilon, activation: kind }: Pick<EncoderSizes, "layers" | "normEpsilon" | "activation">,
-  x: Variable,
-  { prefix, attend, dropped = (branch) => branch }: BlockRun,
-): Stream {
-  const linear = (input: Variable, name: string) =>
-    engine.run(linearWithBias, { x: input, ...weightAndBias(arena, name) }, {}).out;
-  let last: Stream = { stream: x };
-  for (let index = 0; index < layers; index++) {
-    const name = `${prefix}${index}`;
-    // Of this layer: a checkpoint runs again when the loop has gone on.
-    const before = last;
-    last = engine.checkpoint(() => {
-      const first = addAndNorm(engine, arena, before, `${name}.attentionNorm`, normEpsilon);
-      const packed = linear(first.out, `${name}.queryKeyValue`);
-      engine.release(first.out);
-      const attended = attend(packed, index);
-      engine.release(packed);
-      const mixed = dropped(linear(attended, `${name}.attentionOutput`), index, 1);
-      engine.release(attended);
-      const middle = { stream: first.sum, delta: mixed };
-      const second = addAndNorm(engine, arena, middle, `${name}.mlpNorm`, normEpsilon);
-      engine.release(mixed);
-      if (before.delta !== undefined) engine.release(first.sum);
-      const up = linear(second.out, `${name}.up`);
-      engine.release(second.out);
-      const activated = engine.run(activation, { x: up }, { kind }).out;
-      engine.release(up);
-      const down = dropped(linear(activated, `${name}.down`), index, 2);
-      engine.release(activated);
-      return { delta: down, stream: second.sum };
-    });
-    if (before.delta !== undefined) engine.release(before.stream, before.delta);
-  }
-  return last;
+): Omit<PreNormBlocks, "attend"> {
+  return {
+    layers,
+    norm: (before, layer, branch) => addAndNorm(engine, arena, before, `${prefix}${layer}.${branch}Norm`, normEpsilon),
+    linear: (x, layer, part) =>
+      engine.run(linearWithBias, { x, ...weightAndBias(arena, `${prefix}${layer}.${part}`) }, {}).out,
+    activate: (x) => engine.run(activation, { x }, { kind }).out,
+  };
 }
 
 /** What the blocks make of x: [sequences · length, width]; the stream before any last norm. */
@@ -211,8 +181,8 @@ export function runEncoder(
     ...{ sequences, queryLength: length, keyLength: length, heads, keyValueHeads: heads, headSize },
     ...{ scale: 1 / Math.sqrt(headSize), causal },
   };
-  const { stream, delta } = runBlocks(engine, arena, sizes, x, {
-    prefix: `${prefix}.layers.`,
+  const { stream, delta } = runPreNormBlocks(engine, x, {
+    ...biasedBlocks(engine, arena, `${prefix}.layers.`, sizes),
     attend: (packed) => engine.run(attention, { packed }, { shape }).out,
   });
   return delta === undefined ? stream : engine.run(add, { a: delta, b: stream }, {}).out;

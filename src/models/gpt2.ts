@@ -17,12 +17,12 @@ import {
 import { mixKeys, positiveInteger, settingsObject } from "../foundation/index.ts";
 import {
   addAndNorm,
-  linearParameters,
+  biasedBlocks,
+  blockParameters,
   mapped,
   mappedPair,
   normalParameter,
   normParameters,
-  runBlocks,
 } from "./encoder.ts";
 import { foreignConfiguration } from "./foreign-configuration.ts";
 import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
@@ -34,6 +34,7 @@ import {
   type WeightMapping,
   wantedRows,
 } from "./model.ts";
+import { runPreNormBlocks } from "./pre-norm-blocks.ts";
 
 /** Sizes of a GPT-2. Widths in elements, `context` in tokens. */
 export const gpt2Configuration = settingsObject("GPT-2", {
@@ -54,19 +55,12 @@ export const gpt2Configuration = settingsObject("GPT-2", {
 export type Gpt2Configuration = z.infer<typeof gpt2Configuration>;
 
 function parameters(one: Gpt2Configuration): ParameterSpecification[] {
-  const { vocabularySize, width, layers, context, mlpWidth, initializerStandardDeviation: deviation } = one;
+  const { vocabularySize, width, layers, context, initializerStandardDeviation: deviation } = one;
   const residual = deviation / Math.sqrt(2 * layers);
   return [
     normalParameter("embedding", [vocabularySize, width], deviation),
     normalParameter("positions", [context, width], deviation),
-    ...Array.from({ length: layers }, (_, index) => [
-      ...normParameters(`layers.${index}.attentionNorm`, width),
-      ...linearParameters(`layers.${index}.queryKeyValue`, 3 * width, width, deviation, [width, width, width]),
-      ...linearParameters(`layers.${index}.attentionOutput`, width, width, residual),
-      ...normParameters(`layers.${index}.mlpNorm`, width),
-      ...linearParameters(`layers.${index}.up`, mlpWidth, width, deviation),
-      ...linearParameters(`layers.${index}.down`, width, mlpWidth, residual),
-    ]).flat(),
+    ...blockParameters("layers.", one, { attention: deviation, up: deviation, residual }),
     ...normParameters("norm", width),
   ];
 }
@@ -151,7 +145,8 @@ class Gpt2Model implements LanguageModel<Gpt2Configuration> {
     const words = this.lookUp(engine, "embedding", tokens);
     const placed = dropped(engine.run(addRows, { x: words, table: positions }, {}).out, 0, 0);
     const sizes = { layers, normEpsilon, activation: "gelu-tanh" } as const;
-    const last = runBlocks(engine, this.arena, sizes, placed, { prefix: "layers.", attend, dropped });
+    const blocks = biasedBlocks(engine, this.arena, "layers.", sizes);
+    const last = runPreNormBlocks(engine, placed, { ...blocks, attend, dropped });
     return addAndNorm(engine, this.arena, last, "norm", normEpsilon).out;
   }
 }

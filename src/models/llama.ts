@@ -34,6 +34,7 @@ import {
   type WeightMapping,
   wantedRows,
 } from "./model.ts";
+import { runPreNormBlocks, type Stream } from "./pre-norm-blocks.ts";
 import { ropeAngles, rotaryFrequencies } from "./rope-angles.ts";
 
 /** Sizes of a Llama. Widths in elements, `context` in tokens. */
@@ -239,7 +240,7 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
   ): HiddenStates {
     const { normEpsilon: epsilon, attentionHeads, keyValueHeads, headSize } = this.configuration;
     const rotation = { table: this.ropeTable, positions, heads: attentionHeads + keyValueHeads, headSize };
-    const addAndNorm = (x: Variable, delta: Variable | undefined, weight: Variable) =>
+    const addAndNorm = ({ stream: x, delta }: Stream, weight: Variable) =>
       delta === undefined
         ? { sum: x, out: engine.run(rmsNorm, { x, weight }, { epsilon }).out }
         : engine.run(residualRmsNorm, { x, delta, weight }, { epsilon });
@@ -255,33 +256,18 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     };
 
     const table = this.arena.get("embedding");
-    let stream = engine.run(embedding, { table }, { ids: engine.constant(tokens) }).out;
-    let delta: Variable | undefined;
-    this.layers.forEach((layer, index) => {
-      const [before, change] = [stream, delta];
-      ({ delta, stream } = engine.checkpoint(() => {
-        const first = addAndNorm(before, change, layer.attentionNorm);
-        const projected = project(first.out, layer);
-        engine.release(first.out);
-        const rotated = engine.run(rope, { x: projected }, rotation).out;
-        const attended = attend(rotated, index);
-        engine.release(rotated);
-        const mixed = engine.run(linear, { x: attended, weight: layer.attentionOutput }, {}).out;
-        engine.release(attended);
-
-        const second = addAndNorm(first.sum, mixed, layer.mlpNorm);
-        engine.release(first.sum, mixed);
-        const gateUp = engine.run(linear, { x: second.out, weight: layer.gateUp }, {}).out;
-        engine.release(second.out);
-        const activated = engine.run(swiglu, { gateUp }, {}).out;
-        engine.release(gateUp);
-        const down = engine.run(linear, { x: activated, weight: layer.down }, {}).out;
-        engine.release(activated);
-        return { delta: down, stream: second.sum };
-      }));
-      if (change !== undefined) engine.release(before, change);
+    const stream = engine.run(embedding, { table }, { ids: engine.constant(tokens) }).out;
+    const last = runPreNormBlocks(engine, stream, {
+      layers: this.layers.length,
+      norm: (before, layer, branch) => addAndNorm(before, this.layers[layer][`${branch}Norm`]),
+      linear: (x, layer, part) =>
+        part === "queryKeyValue"
+          ? engine.run(rope, { x: project(x, this.layers[layer]) }, rotation).out
+          : engine.run(linear, { x, weight: this.layers[layer][part === "up" ? "gateUp" : part] }, {}).out,
+      attend,
+      activate: (gateUp) => engine.run(swiglu, { gateUp }, {}).out,
     });
-    const hidden = addAndNorm(stream, delta, this.arena.get("norm")).out;
+    const hidden = addAndNorm(last, this.arena.get("norm")).out;
     return { hidden, head: this.configuration.tiedEmbeddings ? table : this.arena.get("head") };
   }
 

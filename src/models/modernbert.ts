@@ -35,6 +35,7 @@ import {
   type WeightMapping,
   wantedRows,
 } from "./model.ts";
+import { runPreNormBlocks } from "./pre-norm-blocks.ts";
 import { ropeAngles, rotaryFrequencies } from "./rope-angles.ts";
 
 /** Sizes of a ModernBERT. Widths in elements, `context` and `localAttention` in tokens. */
@@ -129,44 +130,30 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
   encode(engine: Engine, batch: TokenBatch): Variable {
     const { layers, globalEvery } = this.configuration;
     const gate = this.configuration.activation === "gelu" ? geglu : swiglu;
-    const attend = {
-      global: this.attentionOf(engine, batch, "global"),
-      local: this.attentionOf(engine, batch, "local"),
-    };
+    const [global, local] = [this.attentionOf(engine, batch, "global"), this.attentionOf(engine, batch, "local")];
+    const kindOf = (layer: number) => (layer % globalEvery === 0 ? global : local);
     const words = engine.run(
       embedding,
       { table: this.arena.get("embedding") },
       { ids: engine.constant(batch.tokens) },
     ).out;
-    let stream = this.norm(engine, words, "embeddingNorm", "f32");
-    let delta: Variable | undefined;
-    for (let index = 0; index < layers; index++) {
-      const name = `layers.${index}`;
-      const [before, change] = [stream, delta];
-      ({ stream, delta } = engine.checkpoint(() => {
-        const first =
-          change === undefined
-            ? { sum: before, out: before }
-            : this.addAndNorm(engine, before, change, `${name}.attentionNorm`);
-        const packed = this.linear(engine, first.out, `${name}.queryKeyValue`);
-        if (change !== undefined) engine.release(first.out);
-        const attended = (index % globalEvery === 0 ? attend.global : attend.local)(packed);
-        const mixed = this.linear(engine, attended, `${name}.attentionOutput`);
-        engine.release(attended);
-        const second = this.addAndNorm(engine, first.sum, mixed, `${name}.mlpNorm`);
-        engine.release(mixed);
-        if (change !== undefined) engine.release(first.sum);
-        const gateUp = this.linear(engine, second.out, `${name}.gateUp`);
-        engine.release(second.out);
-        const activated = engine.run(gate, { gateUp }, {}).out;
-        engine.release(gateUp);
-        const down = this.linear(engine, activated, `${name}.down`);
-        engine.release(activated);
-        return { stream: second.sum, delta: down };
-      }));
-      if (change !== undefined) engine.release(before, change);
-    }
-    return delta === undefined ? this.norm(engine, stream, "norm") : this.addAndNorm(engine, stream, delta, "norm").out;
+    const stream = this.norm(engine, words, "embeddingNorm", "f32");
+    const last = runPreNormBlocks(engine, stream, {
+      layers,
+      // The embeddings have a norm of their own.
+      norm: (before, layer, branch) =>
+        before.delta === undefined
+          ? { sum: before.stream, out: before.stream }
+          : this.addAndNorm(engine, before.stream, before.delta, `layers.${layer}.${branch}Norm`),
+      linear: (x, layer, part) =>
+        part === "queryKeyValue"
+          ? kindOf(layer).rotate(this.linear(engine, x, `layers.${layer}.${part}`))
+          : this.linear(engine, x, `layers.${layer}.${part === "up" ? "gateUp" : part}`),
+      attend: (packed, layer) => kindOf(layer).attend(packed),
+      activate: (gateUp) => engine.run(gate, { gateUp }, {}).out,
+    });
+    // With at least one layer there is a delta.
+    return this.addAndNorm(engine, last.stream, last.delta!, "norm").out;
   }
 
   forward(engine: Engine, batch: TokenBatch): HiddenStates {
@@ -197,7 +184,7 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
   }
 
   /** Rotation and attention of one kind of layer on packed rows of that batch. */
-  private attentionOf(engine: Engine, batch: TokenBatch, kind: "global" | "local"): (packed: Variable) => Variable {
+  private attentionOf(engine: Engine, batch: TokenBatch, kind: "global" | "local") {
     const { sequences, length, tokens } = batch;
     const { attentionHeads: heads, width } = this.configuration;
     const { ropeTable: table, reach } = this.kinds[kind];
@@ -215,9 +202,9 @@ class ModernBertModel implements LanguageModel<ModernBertConfiguration> {
       // Padding sees what ends before it: nothing but itself, since no row may be empty.
       visibleTo: engine.constant(Int32Array.from(tokens, (_, i) => Math.max(to(i), from(i) + 1))),
     };
-    return (packed) => {
-      const rotated = engine.run(rope, { x: packed }, { table, positions, heads: 2 * heads, headSize }).out;
-      return engine.run(attention, { packed: rotated }, { shape, ...mask }).out;
+    return {
+      rotate: (x: Variable) => engine.run(rope, { x }, { table, positions, heads: 2 * heads, headSize }).out,
+      attend: (packed: Variable) => engine.run(attention, { packed }, { shape, ...mask }).out,
     };
   }
 

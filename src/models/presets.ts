@@ -44,7 +44,7 @@ export const modelPresets: Readonly<Record<string, ModelPreset>> = {
     describe: "CLIP of about 1M parameters for pictures of 48 pixels: minutes on two cores",
     architecture: "clip",
     configuration: {
-      context: 24,
+      context: 32,
       embeddingWidth: 128,
       text: { width: 128, layers: 2, attentionHeads: 4 },
       vision: { width: 128, layers: 4, attentionHeads: 4, imageSize: 48, patchSize: 8 },
@@ -54,7 +54,7 @@ export const modelPresets: Readonly<Record<string, ModelPreset>> = {
     describe: "SigLIP of about 1M parameters for pictures of 48 pixels",
     architecture: "siglip",
     configuration: {
-      context: 24,
+      context: 32,
       width: 128,
       text: { layers: 2, attentionHeads: 4 },
       vision: { layers: 4, attentionHeads: 4, imageSize: 48, patchSize: 8 },

@@ -23,8 +23,6 @@ import {
 import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import {
   activationFrom,
-  activationNames,
-  activationTo,
   clipBlockNames,
   type EncoderSizes,
   embedPatches,
@@ -46,6 +44,7 @@ import {
   wholePatchesMessage,
 } from "./encoder.ts";
 import { foreignConfiguration } from "./foreign-configuration.ts";
+import { foreignTower, fromForeignTower, requireEqualTowers, toForeignTower } from "./foreign-towers.ts";
 import { type ImageTextArchitecture, type ImageTextModel, type TextBatch, towerFlops } from "./image-text.ts";
 import type { WeightMapping } from "./model.ts";
 
@@ -221,14 +220,7 @@ function weights(configuration: SiglipConfiguration): WeightMapping[] {
   ];
 }
 
-const theirTower = z.looseObject({
-  hidden_size: positiveInteger,
-  intermediate_size: positiveInteger,
-  num_hidden_layers: positiveInteger,
-  num_attention_heads: positiveInteger,
-  layer_norm_eps: z.number().positive().default(1e-6),
-  hidden_act: z.enum(activationNames).default("gelu_pytorch_tanh"),
-});
+const theirTower = foreignTower(1e-6, "gelu_pytorch_tanh");
 
 /** The keys of a Hugging Face `config.json` that decide what a SigLIP computes; the defaults are transformers'. */
 const huggingFaceConfiguration = z.looseObject({
@@ -247,25 +239,6 @@ const huggingFaceConfiguration = z.looseObject({
   }),
 });
 
-function fromTower(tower: z.output<typeof theirTower>) {
-  return {
-    layers: tower.num_hidden_layers,
-    attentionHeads: tower.num_attention_heads,
-    mlpWidth: tower.intermediate_size,
-  };
-}
-
-function toTower({ width, layers, attentionHeads, mlpWidth, normEpsilon, activation: kind }: EncoderSizes) {
-  return {
-    hidden_size: width,
-    intermediate_size: mlpWidth,
-    num_hidden_layers: layers,
-    num_attention_heads: attentionHeads,
-    layer_norm_eps: normEpsilon,
-    hidden_act: activationTo(kind),
-  };
-}
-
 /** The SigLIP architecture. */
 export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
   name: "siglip",
@@ -279,7 +252,7 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
     model_type: "siglip",
     text_config: {
       model_type: "siglip_text_model",
-      ...toTower(towerOf(one, "text")),
+      ...toForeignTower(towerOf(one, "text")),
       vocab_size: one.vocabularySize,
       max_position_embeddings: one.context,
       projection_size: one.width,
@@ -289,7 +262,7 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
     },
     vision_config: {
       model_type: "siglip_vision_model",
-      ...toTower(towerOf(one, "vision")),
+      ...toForeignTower(towerOf(one, "vision")),
       image_size: one.vision.imageSize,
       patch_size: one.vision.patchSize,
       num_channels: 3,
@@ -304,12 +277,7 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
       "Tilth reads SigLIP configurations as transformers writes them.",
     );
     const { text_config: text, vision_config: vision } = one;
-    for (const key of ["hidden_act", "layer_norm_eps", "hidden_size"] as const) {
-      if (text[key] === vision[key]) continue;
-      throw new TilthError(`config.json: text_config.${key} is ${text[key]}, vision_config.${key} is ${vision[key]}`, {
-        remedy: "Tilth reads SigLIPs whose towers agree in it.",
-      });
-    }
+    requireEqualTowers(one, "hidden_act", "layer_norm_eps", "hidden_size");
     if (text.projection_size !== undefined && text.projection_size !== text.hidden_size) {
       throw new TilthError(`config.json: text_config.projection_size is ${text.projection_size}, not the hidden size`);
     }
@@ -318,15 +286,14 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
       context: text.max_position_embeddings,
       endOfText: text.pad_token_id,
       width: text.hidden_size,
-      text: fromTower(text),
-      vision: { ...fromTower(vision), imageSize: vision.image_size, patchSize: vision.patch_size },
+      text: fromForeignTower(text),
+      vision: { ...fromForeignTower(vision), imageSize: vision.image_size, patchSize: vision.patch_size },
       activation: activationFrom(text.hidden_act),
       normEpsilon: text.layer_norm_eps,
     });
   },
   dimensions(configuration) {
     const { context, vocabularySize, endOfText, width, vision } = configuration;
-    const images = towerFlops(towerOf(configuration, "vision"), patchesOf(configuration));
     return {
       parameters: parameters(configuration).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
       embeddingWidth: width,
@@ -334,11 +301,11 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
       imageSize: vision.imageSize,
       imagePatches: patchesOf(configuration),
       text: { context, vocabularySize, endOfText, padToContext: true },
-      trainingFlopsPerPair: (textLength) =>
-        images +
+      trainingFlopsPerPair: (textLength, patches = patchesOf(configuration)) =>
+        towerFlops(towerOf(configuration, "vision"), patches) +
         6 * patchesOf(configuration) * 3 * vision.patchSize ** 2 * width +
         // Keys and values of the pooling head.
-        12 * patchesOf(configuration) * width ** 2 +
+        12 * patches * width ** 2 +
         towerFlops(towerOf(configuration, "text"), textLength),
     };
   },

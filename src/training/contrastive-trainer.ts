@@ -58,17 +58,13 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     this.onPhase?.("data");
     const { batchPairs, augmentation, seed } = this.configuration;
     const started = performance.now();
-    const number = this.step + 1 + this.skippedBatches;
-    const whole = await stream.batchOf(number, batchPairs, augmentation, seed);
-    const { imagePatches } = this.model.architecture.dimensions(this.model.configuration);
-    const kept = imagePatches - Math.floor(imagePatches * augmentation.patchDropout);
-    const batch =
-      kept === imagePatches ? whole : { ...whole, patches: drawPatches(whole.pairs, imagePatches, kept, seed, number) };
+    const batch = await stream.batchOf(this.step + 1 + this.skippedBatches, batchPairs, augmentation, seed);
     return this.gradientsOf(batch, (performance.now() - started) / 1000);
   }
 
-  private async gradientsOf(batch: PairBatch, dataSeconds: number): Promise<GradientResult> {
+  private async gradientsOf(whole: PairBatch, dataSeconds: number): Promise<GradientResult> {
     this.onPhase?.("forward-backward");
+    const batch = this.withSomePatches(whole);
     const { engine, model, optimizer, configuration } = this;
     const loss = await contrastiveStep(engine, model, batch, configuration.microBatchPairs);
     const dimensions = model.architecture.dimensions(model.configuration);
@@ -77,6 +73,15 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     this.flopsOfLastToken = (batch.pairs * dimensions.trainingFlopsPerPair(batch.texts.length, patches)) / tokens;
     optimizer.measureGradientNorm();
     return { loss, gradientNorm: await engine.scalar(optimizer.gradientNorm), tokens, pairs: batch.pairs, dataSeconds };
+  }
+
+  private withSomePatches(batch: PairBatch): PairBatch {
+    const { augmentation, seed } = this.configuration;
+    const { imagePatches } = this.model.architecture.dimensions(this.model.configuration);
+    const kept = imagePatches - Math.floor(imagePatches * augmentation.patchDropout);
+    if (kept === imagePatches) return batch;
+    const step = this.step + 1 + this.skippedBatches;
+    return { ...batch, patches: drawPatches(batch.pairs, imagePatches, kept, seed, step) };
   }
 
   async applyGradients(): Promise<UpdateResult> {

@@ -4,7 +4,7 @@ import { Random } from "../src/foundation/index.ts";
 import { bert, modelPreset } from "../src/models/index.ts";
 import { chooseObjective } from "../src/objectives/index.ts";
 import { Trainer, trainingConfiguration } from "../src/training/index.ts";
-import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
+import { askedSettings, type BenchmarkLine, compare, lineOf } from "./compare.ts";
 import type { BenchmarkOptions } from "./main.ts";
 import { timed, torchSettings } from "./step.ts";
 
@@ -39,7 +39,7 @@ export async function bertStep(options: BenchmarkOptions): Promise<BenchmarkLine
   await trainer.takeStepOn([batch]);
   const settings = torchSettings("bert_step.py", { ...configuration, length, sequences, rate }, backend);
   const step = timed(() => trainer.takeStepOn([batch]));
-  const comparison = await compare(step, options.peer ? settings : [], options.repetitions, options.warn);
+  const comparison = await compare(step, askedSettings(settings, options), options.repetitions, options.warn);
   const { median } = comparison.tilth;
   const line = lineOf(
     comparison,

@@ -3,7 +3,7 @@ import { createBackend } from "../src/engine/index.ts";
 import { Random } from "../src/foundation/index.ts";
 import { clip, clipConfiguration, modelPreset } from "../src/models/index.ts";
 import { ContrastiveTrainer, contrastiveConfiguration } from "../src/training/index.ts";
-import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
+import { askedSettings, type BenchmarkLine, compare, lineOf } from "./compare.ts";
 import type { BenchmarkOptions } from "./main.ts";
 import { timed, torchSettings } from "./step.ts";
 
@@ -33,7 +33,7 @@ export async function clipStep(options: BenchmarkOptions): Promise<BenchmarkLine
   await trainer.takeStepOn(batch);
   const step = timed(() => trainer.takeStepOn(batch));
   const settings = torchSettings("clip_step.py", { ...configuration, pairs }, backend);
-  const comparison = await compare(step, options.peer ? settings : [], options.repetitions, options.warn);
+  const comparison = await compare(step, askedSettings(settings, options), options.repetitions, options.warn);
   const { median } = comparison.tilth;
   const { parameters, trainingFlopsPerPair } = clip.dimensions(configuration);
   const line = lineOf(

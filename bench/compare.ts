@@ -1,4 +1,5 @@
 /** Side by side: Tilth and every setting of its peer in turns, and the line that comes out of it. */
+import { UsageError } from "../src/foundation/index.ts";
 import { type Peer, PeerMissing } from "./peer.ts";
 
 /** What every benchmark prints as a JSON line. */
@@ -30,9 +31,25 @@ export interface PeerSetting {
   start(): Promise<Peer>;
 }
 
+/** The peer's settings that the options ask for. Throws UsageError for one that there is not. */
+export function askedSettings(
+  settings: readonly PeerSetting[],
+  { peer, setting }: { readonly peer: boolean; readonly setting?: string },
+): readonly PeerSetting[] {
+  if (!peer) return [];
+  if (setting === undefined) return settings;
+  const found = settings.filter((one) => one.setting.includes(setting));
+  if (found.length > 0) return found;
+  throw new UsageError(`--setting "${setting}" is none of the peer's`, {
+    remedy: `Those are: ${settings.map((one) => one.setting).join("; ")}`,
+  });
+}
+
 /** Both sides' timings, the peer's from its fastest setting. */
 export interface Comparison {
   readonly tilth: Timing;
+  /** Medians of all the peer's settings that ran, by their name. */
+  readonly tried?: Readonly<Record<string, number>>;
   readonly peer:
     | (Timing & { readonly version: string; readonly setting: string; readonly peakRssBytes: number })
     | null;
@@ -49,6 +66,7 @@ export async function compare(
   warn: (message: string) => void,
 ): Promise<Comparison> {
   let best: Comparison | undefined;
+  const tried: Record<string, number> = {};
   for (const { setting, start } of settings) {
     let peer: Peer;
     try {
@@ -68,9 +86,10 @@ export async function compare(
     }
     const { peakRssBytes } = await peer.end();
     const found = { tilth: timing(ours), peer: { ...timing(theirs), version: peer.version, setting, peakRssBytes } };
+    tried[setting] = found.peer.median;
     if (best?.peer == null || found.peer.median < best.peer.median) best = found;
   }
-  if (best !== undefined) return best;
+  if (best !== undefined) return { ...best, tried };
   const alone: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition++) alone.push(await tilth());
   return { tilth: timing(alone), peer: null };
@@ -94,6 +113,7 @@ export function lineOf(
     shareOfPeak,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
     peerPeakRssBytes: peer?.peakRssBytes ?? null,
+    ...(comparison.tried && { peerMedians: comparison.tried }),
     ...more,
   };
 }

@@ -1,7 +1,7 @@
 /** Single kernels beside PyTorch's: matrix product, attention with its gradients, head with cross-entropy, optimizer. */
 import { type Backend, createBackend, type Tensor, tensorOver } from "../src/engine/index.ts";
 import { Random, UsageError } from "../src/foundation/index.ts";
-import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
+import { askedSettings, type BenchmarkLine, compare, lineOf } from "./compare.ts";
 import type { BenchmarkOptions } from "./main.ts";
 import { startPeer } from "./peer.ts";
 
@@ -142,7 +142,7 @@ export async function kernelBenchmark(name: string, options: BenchmarkOptions): 
       setting: `${compile ? "torch.compile" : "eager"}, ${precision}`,
       start: () => startPeer("torch_kernels.py", { ...work.sizes, kernel: name, precision, threads, compile, times }),
     }));
-  const comparison = await compare(turn, options.peer ? settings : [], options.repetitions, options.warn);
+  const comparison = await compare(turn, askedSettings(settings, options), options.repetitions, options.warn);
   const share = work.flops === 0 ? null : work.flops / comparison.tilth.median / backend.measurePeakFlops();
   const line = lineOf(comparison, {
     name,

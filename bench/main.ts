@@ -20,6 +20,8 @@ export interface BenchmarkOptions {
   readonly precision: "auto" | "f32" | "bf16";
   /** Whether the peer runs too. */
   readonly peer: boolean;
+  /** Only settings of the peer run whose name holds this, e.g. "torch.compile"; all of them where it is left out. */
+  readonly setting?: string;
   readonly repetitions: number;
   /** What follows the benchmark's name. */
   readonly arguments: readonly string[];
@@ -46,7 +48,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
 };
 
 const usage =
-  "npm run bench -- <name> [--preset P] [--precision auto|f32|bf16] [--peer] [--repetitions N] [--memory] [--json]; the peer's Python is $TILTH_PYTHON";
+  "npm run bench -- <name> [--preset P] [--precision auto|f32|bf16] [--peer [--setting S]] [--repetitions N] [--memory] [--json]; the peer's Python is $TILTH_PYTHON";
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -56,6 +58,7 @@ async function main(): Promise<void> {
       peer: { type: "boolean", default: false },
       memory: { type: "boolean", default: false },
       preset: { type: "string" },
+      setting: { type: "string" },
       precision: { type: "string", default: "auto" },
       repetitions: { type: "string", default: "10" },
     },
@@ -76,8 +79,8 @@ async function main(): Promise<void> {
     throw new UsageError(`--repetitions is "${values.repetitions}", expected a whole number from 1`);
   }
   const warn = (message: string) => process.stderr.write(`tilth bench: ${message}\n`);
-  const { preset, peer, memory } = values;
-  const line = await benchmark({ preset, precision, peer, memory, repetitions, arguments: rest, warn });
+  const { preset, peer, setting, memory } = values;
+  const line = await benchmark({ preset, precision, peer, setting, memory, repetitions, arguments: rest, warn });
   process.stdout.write(values.json ? `${JSON.stringify(line)}\n` : `${describe(line)}\n`);
 }
 

@@ -3,7 +3,7 @@ import { createBackend } from "../src/engine/index.ts";
 import { Random, UsageError } from "../src/foundation/index.ts";
 import { architectureNamed } from "../src/models/index.ts";
 import { Trainer, trainingConfiguration } from "../src/training/index.ts";
-import { type BenchmarkLine, compare, lineOf } from "./compare.ts";
+import { askedSettings, type BenchmarkLine, compare, lineOf } from "./compare.ts";
 import type { BenchmarkOptions } from "./main.ts";
 import { timed, torchSettings } from "./step.ts";
 
@@ -56,7 +56,7 @@ export async function trainStep(options: BenchmarkOptions): Promise<BenchmarkLin
     { ...(configuration as object), architecture: kind, length, sequences },
     backend,
   );
-  const comparison = await compare(step, options.peer ? settings : [], options.repetitions, options.warn);
+  const comparison = await compare(step, askedSettings(settings, options), options.repetitions, options.warn);
   const { median } = comparison.tilth;
   const line = lineOf(
     comparison,

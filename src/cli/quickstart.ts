@@ -44,9 +44,8 @@ export const quickstart: Command = {
       initial: "runs/quickstart",
     },
     vocabulary: {
-      describe: "tokens of the vocabulary",
+      describe: "tokens of the vocabulary: 4096 for text and 600 for captions if left out",
       placeholder: "count",
-      initial: "4096; contrastive: 600",
     },
     seed: { describe: "of initial weights and data order", placeholder: "number", initial: "1" },
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },

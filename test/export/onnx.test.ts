@@ -155,7 +155,8 @@ describe.skipIf(missing !== undefined)(`onnxruntime with exported models (${miss
 
   describe.each(["bert", "roberta", "modernbert", "modernbert with SiLU"])("%s", (name) => {
     let model: LanguageModel;
-    const place = join(folder, name);
+    const place = join(folder, name.replaceAll(" ", "-"));
+    const { architecture = name, configuration } = textFamilies[name];
     const lengths = [17, 9, 12];
     const sequences = lengths.length;
     const length = Math.max(...lengths);
@@ -177,7 +178,7 @@ describe.skipIf(missing !== undefined)(`onnxruntime with exported models (${miss
       Float32Array.from(data.filter((_, i) => mask[Math.floor(i / width)] === 1));
 
     beforeAll(async () => {
-      model = await writeTextFamily(place, backend, { name, ...textFamilies[name] });
+      model = await writeTextFamily(place, backend, { name: architecture, configuration });
     });
     afterAll(() => model.dispose());
 

@@ -34,7 +34,7 @@ it("contrastive: captions of new pictures are found, and their classes", () => {
 it("masked-token: hidden tokens are guessed better than by their frequencies", () => {
   const text = join(folder, "text");
   for (const one of ["src", "docs"]) cpSync(join(process.cwd(), one), join(text, one), { recursive: true });
-  const options = ["--corpus", text, "--minutes", "0.3", "--vocabulary", "600"];
+  const options = ["--corpus", text, "--minutes", "0.1", "--vocabulary", "600"];
   const { status, stderr, result } = quickstart("masked-token", ...options);
   expect(status, stderr).toBe(0);
   const found = result();

@@ -274,6 +274,7 @@ export const clip: ImageTextArchitecture<ClipConfiguration> = {
       embeddingWidth,
       imageWidth: vision.width,
       imageSize: vision.imageSize,
+      imageTokens: patchesOf(configuration) + 1,
       imagePatches: patchesOf(configuration),
       text: { context, vocabularySize, endOfText, padToContext: false },
       trainingFlopsPerPair: (textLength, patches = patchesOf(configuration)) =>

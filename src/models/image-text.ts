@@ -47,6 +47,8 @@ export interface ImageTextDimensions {
   readonly imageSize: number;
   /** Of the vision tower. */
   readonly imageWidth: number;
+  /** Tokens of an image: its patches, and the class token where there is one. */
+  readonly imageTokens: number;
   readonly imagePatches: number;
   readonly text: TextForm;
   /**

@@ -299,6 +299,7 @@ export const siglip: ImageTextArchitecture<SiglipConfiguration> = {
       embeddingWidth: width,
       imageWidth: width,
       imageSize: vision.imageSize,
+      imageTokens: patchesOf(configuration),
       imagePatches: patchesOf(configuration),
       text: { context, vocabularySize, endOfText, padToContext: true },
       trainingFlopsPerPair: (textLength, patches = patchesOf(configuration)) =>

@@ -117,7 +117,7 @@ class ClipModel implements ImageTextModel<ClipConfiguration> {
 
   embedImages(engine: Engine, batch: ImageBatch): Variable {
     const stream = this.imageStates(engine, batch);
-    const length = patchesOf(this.configuration) + 1;
+    const length = stream.tensor.shape[0] / batch.images;
     const classRows = engine.constant(Int32Array.from({ length: batch.images }, (_, image) => image * length));
     return this.project(engine, stream, classRows, "vision");
   }

@@ -47,7 +47,7 @@ const program: CommandGroup = {
     },
     launch: {
       summary: "the same run on several ranks: MPI or Slurm",
-      load: async () => (await import("./launch.ts")).launch,
+      load: async () => (await import("./launch/index.ts")).launch,
     },
     eval: {
       summary: "bits per byte of a checkpoint on held-out documents, tasks, sample efficiency, training dynamics",

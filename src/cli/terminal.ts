@@ -94,15 +94,18 @@ export function formatFlops(flops: number): string {
   return `${formatCount(flops)}FLOP/s`;
 }
 
-/** An AbortSignal that the first Ctrl-C, SIGTERM or SIGUSR2 (from `tilth launch`) sets, saying `message`; a second one ends the process at once. */
+/**
+ * An AbortSignal that the first Ctrl-C, SIGTERM or SIGUSR2 (from `tilth launch`) sets, saying `message`. A second Ctrl-C ends the
+ * process at once; a second SIGTERM does not: schedulers send several.
+ */
 export function interruptSignal(message: string | undefined): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) return;
     if (message !== undefined) say(message);
     controller.abort();
   };
-  process.on("SIGINT", stop);
+  process.on("SIGINT", () => (controller.signal.aborted ? process.exit(130) : stop()));
   process.on("SIGTERM", stop);
   process.on("SIGUSR2", stop);
   return controller.signal;

@@ -12,6 +12,7 @@ import {
   buildRunCorpus,
   prepareRun,
   readRunDescription,
+  rebuildShards,
   requireNoCheckpoints,
   resumeRun,
   tokenizeRun,
@@ -41,6 +42,7 @@ export const train: Command = {
       placeholder: "folder",
     },
     resume: { describe: "the run to continue", placeholder: "run folder" },
+    "rebuild-shards": { describe: "with --resume: make the token shards anew first, from corpus or sources" },
     replace: { describe: "replace the checkpoints of an earlier run in the run's folder" },
     "dry-run": { describe: "check the configuration, print it with every default, and stop" },
     json: { describe: "print every record as a JSON line" },
@@ -58,6 +60,11 @@ export const train: Command = {
       throw new UsageError("--resume continues a run as it is: it takes no configuration file");
     }
     const runFolder = resolve(resumed);
+    if (input.flag("rebuild-shards")) {
+      const progress = progressLine();
+      await rebuildShards(runFolder, { onEvent: progress.update, signal: interruptSignal("stopping") });
+      progress.end();
+    }
     const watch = watchTraining(Number(readRunDescription(runFolder).training.steps), input.flag("json"));
     // Of several ranks the first one speaks.
     const first = (launchedPlace()?.rank ?? 0) === 0;

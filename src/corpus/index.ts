@@ -41,7 +41,7 @@ export {
   planMixture,
   renderMixture,
 } from "./mixture/index.ts";
-export { buildPart, mergeParts, type Part, type PartOutcome, parsePart } from "./parts.ts";
+export { buildPart, mergeParts, missingParts, type Part, type PartOutcome, parsePart } from "./parts.ts";
 export { type CorpusSource, type CorpusSourceInput, corpusSource, readerCatalogue } from "./readers/index.ts";
 export {
   type CorpusReport,

@@ -39,6 +39,7 @@ const partNote = z.object({
 type PartNote = z.infer<typeof partNote>;
 
 const partsFolder = (folder: string) => `${resolve(folder)}.parts`;
+const noteFile = (folder: string, { part, parts }: Part) => join(partsFolder(folder), `part-${part}-of-${parts}.json`);
 
 /** `3/8` as a part. Throws UsageError for anything else. */
 export function parsePart(text: string, option = "--partition"): Part {
@@ -74,10 +75,7 @@ export async function buildPart(options: CorpusBuildOptions, { part, parts }: Pa
     plan: planHash(plan, options),
     options: { sources, settings, evaluationSets, against, baseFolder, cacheFolder },
   };
-  writeFileAtomically(
-    join(partsFolder(options.folder), `part-${part}-of-${parts}.json`),
-    `${JSON.stringify(note, null, 2)}\n`,
-  );
+  writeFileAtomically(noteFile(options.folder, note), `${JSON.stringify(note, null, 2)}\n`);
   const items = tasks.flatMap((task) => task.items);
   return { part, parts, documents: items.length, bytes: items.reduce((sum, { size }) => sum + size, 0) };
 }
@@ -110,6 +108,13 @@ export async function mergeParts(
   const build = await buildCorpus({ ...(given as unknown as CorpusBuildOptions), ...options, folder });
   rmSync(partsFolder(folder), { recursive: true, force: true });
   return build;
+}
+
+/** The parts of `parts` that are not done, from 1; all of them where none has begun. */
+export function missingParts(folder: string, parts: number): number[] {
+  return Array.from({ length: parts }, (_, index) => index + 1).filter(
+    (part) => !existsSync(noteFile(folder, { part, parts })),
+  );
 }
 
 function planHash(

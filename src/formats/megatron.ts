@@ -1,4 +1,7 @@
-/** Token shards as Megatron-LM reads and writes them: `PREFIX.bin` holds the tokens, `PREFIX.idx` where each document lies. */
+/**
+ * Token shards as Megatron-LM reads and writes them: `PREFIX.bin` holds the tokens, `PREFIX.idx` where each document lies. Those
+ * that are written here have checksums beside them, which reading checks.
+ */
 import {
   closeSync,
   existsSync,
@@ -22,6 +25,7 @@ import {
   withTemporaryFile,
   writeFully,
 } from "../foundation/index.ts";
+import { ShardChecksums, ShardVerifier } from "./megatron-checksums.ts";
 import { damagedShard, indexParts, parseIndex, type TokenType, tokenTypes } from "./megatron-index.ts";
 
 /** Writes a shard document by document; nothing appears under its name before `finish`. */
@@ -44,6 +48,7 @@ export function createMegatronWriter(prefix: string, vocabularySize: number): Me
   let used = 0;
   let lengths = new Int32Array(1024);
   let documents = 0;
+  const checksums = new ShardChecksums();
   let descriptor: number | undefined;
 
   function guarded(action: () => void): void {
@@ -61,7 +66,9 @@ export function createMegatronWriter(prefix: string, vocabularySize: number): Me
   }
 
   function flush(): void {
-    writeFully(output(), new Uint8Array(buffer.buffer, 0, used * buffer.BYTES_PER_ELEMENT));
+    const bytes = new Uint8Array(buffer.buffer, 0, used * buffer.BYTES_PER_ELEMENT);
+    writeFully(output(), bytes);
+    checksums.addTokens(bytes);
     used = 0;
   }
 
@@ -105,12 +112,15 @@ export function createMegatronWriter(prefix: string, vocabularySize: number): Me
         fsyncSync(output());
         // An old index must never stand beside new tokens.
         rmSync(`${prefix}.idx`, { force: true });
+        const index = () => indexParts(type, lengths.subarray(0, documents));
+        for (const part of index()) checksums.addIndex(part);
+        checksums.write(prefix);
         renameSync(temporary, `${prefix}.bin`);
         syncFolder(dirname(prefix));
         closeSync(output());
         descriptor = undefined;
-        withTemporaryFile(`${prefix}.idx`, (index) => {
-          for (const part of indexParts(type, lengths.subarray(0, documents))) writeFully(index, part);
+        withTemporaryFile(`${prefix}.idx`, (file) => {
+          for (const part of index()) writeFully(file, part);
         });
       });
     },
@@ -170,6 +180,17 @@ function shardOf(prefix: string, descriptor: number, indexBytes: Buffer): Megatr
     offsets[i + 1] = offsets[i] + lengths[i];
   }
   let open: number | undefined = descriptor;
+  const verifier = ShardVerifier.open(prefix, indexBytes, fstatSync(descriptor).size);
+
+  function readBytes(start: number, count: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(count);
+    for (let done = 0; done < count; ) {
+      const read = readSync(open!, bytes, done, Math.min(count - done, 1 << 30), start + done);
+      if (read === 0) throw damagedShard(`${prefix}.bin`, "it became shorter while it was being read");
+      done += read;
+    }
+    return bytes;
+  }
 
   function readRange(tokenOffset: number, count: number): Int32Array {
     if (open === undefined) throw new TilthError(`the token shard ${prefix} was read after it was closed`);
@@ -179,13 +200,8 @@ function shardOf(prefix: string, descriptor: number, indexBytes: Buffer): Megatr
     if (tokenOffset + count > tokens) {
       throw new TilthError(`${prefix}: ${count} tokens from ${tokenOffset} were asked for; the shard has ${tokens}`);
     }
-    const bytes = new Uint8Array(count * tokenBytes);
-    for (let done = 0; done < bytes.byteLength; ) {
-      const length = Math.min(bytes.byteLength - done, 1 << 30);
-      const read = readSync(open, bytes, done, length, tokenOffset * tokenBytes + done);
-      if (read === 0) throw damagedShard(`${prefix}.bin`, "it became shorter while it was being read");
-      done += read;
-    }
+    verifier?.verify(tokenOffset * tokenBytes, count * tokenBytes, readBytes);
+    const bytes = readBytes(tokenOffset * tokenBytes, count * tokenBytes);
     return type === "int32" ? new Int32Array(bytes.buffer) : Int32Array.from(new Uint16Array(bytes.buffer));
   }
 

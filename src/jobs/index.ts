@@ -35,6 +35,7 @@ export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export { type MergeAdapterInput, mergeAdapterJob } from "./merge-adapter.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
 export { buildRecordedCorpus, mergeRecordedParts, recordExport } from "./record-lineage.ts";
+export { rebuildShards } from "./rebuild-shards.ts";
 export { reportContext } from "./report-context.ts";
 export {
   buildRunCorpus,

@@ -129,7 +129,7 @@ export async function writeMixture(
     throw error;
   } finally {
     first.abort();
-    for (const ending of ["bin", "idx"]) rmSync(`${once}.${ending}`, { force: true });
+    for (const ending of ["bin", "idx", "checksums.json"]) rmSync(`${once}.${ending}`, { force: true });
   }
 }
 

@@ -183,7 +183,9 @@ function removeOldShards(places: TakedownPlaces): void {
   if (places.runFolder === undefined || current.size === 0) return;
   const { shards } = placesOf(places.runFolder);
   for (const name of readdirSync(shards)) {
-    const prefix = /^((?:train|validation)(?:-[0-9a-f]{12})?)\.(?:bin|idx|documents\.txt)$/.exec(name)?.[1];
+    const prefix = /^((?:train|validation)(?:-[0-9a-f]{12})?)\.(?:bin|idx|checksums\.json|documents\.txt)$/.exec(
+      name,
+    )?.[1];
     if (prefix !== undefined && !current.has(prefix)) rmSync(join(shards, name));
   }
 }

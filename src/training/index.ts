@@ -6,7 +6,7 @@ export { ContrastiveTrainer } from "./contrastive-trainer.ts";
 export { type FlightEvent, flightRecorderFile, readFlightRecorder } from "./flight-recorder.ts";
 export * from "./huggingface-folder.ts";
 export * from "./log.ts";
-export { type LoopOptions, runTraining } from "./loop.ts";
+export { type LoopOptions, runTraining, stoppedFile } from "./loop.ts";
 export { PairStream, type PairText, textBatchOf } from "./pairs.ts";
 export { batchSequencesAt, learningRateAt, sequenceLengthAt, sequencesBefore } from "./schedule.ts";
 export { chooseModel } from "./sizing.ts";

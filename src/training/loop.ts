@@ -1,6 +1,9 @@
 /** The training loop: batch, gradients, guard, step, log, validate, checkpoint. */
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { createSingleCommunicator } from "../cluster/index.ts";
-import { InterruptedError, messageOf, TilthError } from "../foundation/index.ts";
+import { InterruptedError, messageOf, TilthError, writeFileAtomically } from "../foundation/index.ts";
 import {
   type CheckpointFiles,
   checkpointNames,
@@ -32,6 +35,14 @@ export interface LoopOptions<Data> {
   readonly onWarning: (message: string) => void;
   /** Asked between steps; true saves a checkpoint and leaves with InterruptedError. */
   readonly shouldStop: () => boolean;
+}
+
+/**
+ * Holds the step at which a run was told to stop, once its state is saved, until it goes on. A launcher asks for it: the exit
+ * codes of ranks that were told to end together say less.
+ */
+export function stoppedFile(runFolder: string): string {
+  return join(runFolder, "stopped");
 }
 
 /**
@@ -73,6 +84,7 @@ class TrainingRun<Data> {
       onSaved: (record) => this.report(record),
     });
     const { rank } = this.ranks;
+    if (rank === 0) rmSync(stoppedFile(options.runFolder), { force: true });
     const before = putAsideFlightRecorder(options.runFolder, rank);
     if (before !== undefined && rank === 0) {
       options.onWarning(
@@ -138,6 +150,7 @@ class TrainingRun<Data> {
     if (this.ranks.sum([Number(options.shouldStop())])[0] === 0) return;
     await this.save();
     await this.keeper.finish();
+    if (this.ranks.rank === 0) writeFileAtomically(stoppedFile(options.runFolder), `${trainer.step}\n`);
     throw new InterruptedError(
       `stopped after step ${trainer.step} of ${trainer.configuration.steps}; the state is saved`,
       { remedy: `Continue with: tilth train --resume ${options.runFolder}` },

@@ -35,7 +35,7 @@ describe("writing", () => {
     write([[65_536]], 65_537);
     expect(readFileSync(`${prefix}.bin`).toString("hex")).toBe("00000100");
     expect(readFileSync(`${prefix}.idx`)[17]).toBe(4);
-    expect(readdirSync(folder).sort()).toEqual(["shard.bin", "shard.idx"]);
+    expect(readdirSync(folder).sort()).toEqual(["shard.bin", "shard.checksums.json", "shard.idx"]);
   });
 
   test("gives back any documents, by document and by range", () => {
@@ -85,7 +85,7 @@ describe("writing", () => {
     writer.abort();
     writer.abort();
     expect(() => writer.add([1])).toThrow(/already finished or aborted/);
-    expect(readdirSync(folder).sort()).toEqual(["shard.bin", "shard.idx"]);
+    expect(readdirSync(folder).sort()).toEqual(["shard.bin", "shard.checksums.json", "shard.idx"]);
   });
 });
 
@@ -131,5 +131,62 @@ describe("damage", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("checksums", () => {
+  const tokens = Array.from({ length: 100_000 }, (_, index) => (index * 7919) % 65_536);
+  const flip = (file: string, byte: number) => {
+    const bytes = readFileSync(file);
+    bytes[byte] ^= 4;
+    writeFileSync(file, bytes);
+  };
+
+  test("a flipped bit is found when its block is read, not before, and named", () => {
+    write([tokens]);
+    // In the third block of 64 KiB, where token 70,000 lies.
+    flip(`${prefix}.bin`, 140_000);
+    const shard = openMegatronShard(prefix);
+    expect([...shard.readRange(0, 65_536)]).toEqual(tokens.slice(0, 65_536));
+    expect(() => shard.readRange(65_530, 10)).toThrow(
+      /shard\.bin is damaged: the checksum of bytes 131072 to 196608 is [0-9a-f]{16}, [0-9a-f]{16} was expected/,
+    );
+    expect([...shard.readRange(99_990, 10)]).toEqual(tokens.slice(99_990));
+    shard.close();
+  });
+
+  test("every bit of a small shard and of its index counts", () => {
+    write([[1, 2, 3], [4]]);
+    for (const name of ["bin", "idx"]) {
+      const whole = readFileSync(`${prefix}.${name}`);
+      for (let bit = 0; bit < whole.byteLength * 8; bit++) {
+        const damaged = Buffer.from(whole);
+        damaged[bit >> 3] ^= 1 << (bit & 7);
+        writeFileSync(`${prefix}.${name}`, damaged);
+        expect(() => {
+          const shard = openMegatronShard(prefix);
+          try {
+            shard.readRange(0, shard.tokens);
+          } finally {
+            shard.close();
+          }
+        }, `${name}, bit ${bit}`).toThrow(TilthError);
+      }
+      writeFileSync(`${prefix}.${name}`, whole);
+    }
+  });
+
+  test("a shard without checksums, as Megatron writes it, is read", () => {
+    write([tokens]);
+    rmSync(`${prefix}.checksums.json`);
+    const shard = openMegatronShard(prefix);
+    expect(shard.readRange(99_999, 1)[0]).toBe(tokens[99_999]);
+    shard.close();
+  });
+
+  test("damaged checksums are named", () => {
+    write([tokens]);
+    writeFileSync(`${prefix}.checksums.json`, "{}");
+    expect(() => openMegatronShard(prefix)).toThrow(/shard\.checksums\.json is damaged/);
   });
 });

@@ -161,6 +161,25 @@ it("a truncated token shard is an error that names it, before the first step", (
   expect(existsSync(join(run, "checkpoints", "latest"))).toBe(false);
 });
 
+it("a bit that flips in a token shard stops the run before it is trained on; shards made anew end it as if nothing had happened", () => {
+  const run = fresh();
+  // The template has no corpus: it is built again from its sources, which the description names.
+  const file = join(run, "shards", "train.bin");
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(file, bytes);
+  const { status, stderr } = resume(run);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/train\.bin is damaged: the checksum of bytes \d+ to \d+ is/);
+  expect(stderr).toMatch(/tilth train --resume <run> --rebuild-shards/);
+  expect(stderr).not.toContain("    at ");
+  const rebuilt = spawnSync(program[0], [program[1], "train", "--resume", run, "--rebuild-shards"], {
+    encoding: "utf8",
+  });
+  expect(rebuilt.status, rebuilt.stderr).toBe(0);
+  expect(sameResult(resultOf(run), whole.result)).toBeUndefined();
+});
+
 it("runs killed at random instants end as the one that nobody disturbed (npm run chaos)", () => {
   const chaos = spawnSync(process.execPath, ["dist/chaos.js", "--runs", "2", "--seed", "11", "--json"], {
     encoding: "utf8",

@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
-import { buildPart, type CorpusSourceInput, parsePart } from "../../corpus/index.ts";
+import { isPairsRun, loadRun } from "../../config/index.ts";
+import { buildPart, type CorpusBuildOptions, type CorpusSourceInput, parsePart } from "../../corpus/index.ts";
 import { UsageError } from "../../foundation/index.ts";
-import { buildRecordedCorpus } from "../../jobs/index.ts";
-import type { Command } from "../command.ts";
+import { buildRecordedCorpus, placesOf } from "../../jobs/index.ts";
+import type { Command, CommandInput } from "../command.ts";
 import { formatBytes, interruptSignal, progressLine } from "../terminal.ts";
 import { evaluationOptions, evaluationSetsOf } from "./evaluation-sets.ts";
 import { namedSource, readerNames } from "./sources.ts";
@@ -13,7 +14,8 @@ const repeatUnits = ["paragraphs", "lines", "substrings"];
 /** `tilth data build` */
 export const build: Command = {
   summary: "read sources, clean, filter, deduplicate, and write the document store",
-  usage: "--npm <folder>|--folder <folder>|--read <reader>:<path> … --corpus <folder> [options]",
+  usage:
+    "--npm <folder>|--folder <folder>|--read <reader>:<path> … --corpus <folder> [options]  |  <configuration file> [options]",
   options: {
     ...storeOptions,
     npm: { describe: "read the packages of a node_modules folder (repeatable)", placeholder: "folder", multiple: true },
@@ -51,36 +53,13 @@ export const build: Command = {
     "tilth data build --npm node_modules --corpus corpus",
     "tilth data build --read warc:crawl --read jsonl:forum.jsonl.zst --opt-out no.txt --corpus corpus",
     "tilth data build --folder notes --against old-corpus --evaluation-set quiz=quiz.jsonl:question,answer",
+    "tilth data build tilth.config.ts   # the corpus of that run, in its folder",
     "tilth data build --folder notes --partition 1/4   # then 2/4, 3/4, 4/4, then: tilth data merge",
   ],
   async run(input) {
-    const sources: CorpusSourceInput[] = [
-      ...input.list("npm").map((path): CorpusSourceInput => ({ reader: "npm", path })),
-      ...input.list("folder").map((path): CorpusSourceInput => ({ reader: "folder", path })),
-      ...input.list("read").map(namedSource),
-    ];
-    if (sources.length === 0) throw new UsageError("nothing to read: give --npm, --folder or --read");
-    const accept = input.list("accept");
-    const unknown = accept.find((one) => !["allow", "attribute", "review"].includes(one));
-    if (unknown !== undefined) throw new UsageError(`--accept is "${unknown}", expected allow, attribute or review`);
-    const repeats = input.list("remove-repeats");
-    const unit = repeats.find((one) => !repeatUnits.includes(one));
-    if (unit !== undefined) {
-      throw new UsageError(`--remove-repeats is "${unit}", expected ${repeatUnits.join(", ")}`);
-    }
     const progress = progressLine();
     const options = {
-      sources,
-      folder: resolve(input.text("corpus")!),
-      settings: {
-        licences: {
-          ...(accept.length === 0 ? {} : { accept: accept as ("allow" | "attribute" | "review")[] }),
-          ...(input.text("opt-out") === undefined ? {} : { optOut: { domainFile: input.text("opt-out") } }),
-        },
-        ...(repeats.length === 0 ? {} : { deduplication: Object.fromEntries(repeats.map((one) => [one, {}])) }),
-      },
-      against: input.list("against"),
-      evaluationSets: evaluationSetsOf(input),
+      ...(await corpusToBuild(input)),
       workers: input.number("workers", { minimum: 0, maximum: 256, whole: true }),
       onProgress: progress.update,
       signal: interruptSignal("stopping; finished parts are kept"),
@@ -92,7 +71,7 @@ export const build: Command = {
       process.stdout.write(
         input.flag("json")
           ? `${JSON.stringify(outcome)}\n`
-          : `part ${outcome.part} of ${outcome.parts}: ${outcome.documents} documents (${formatBytes(outcome.bytes)}); when all are done: tilth data merge --corpus ${input.text("corpus")}\n`,
+          : `part ${outcome.part} of ${outcome.parts}: ${outcome.documents} documents (${formatBytes(outcome.bytes)}); when all are done: tilth data merge --corpus ${options.folder}\n`,
       );
       return;
     }
@@ -101,3 +80,45 @@ export const build: Command = {
     process.stdout.write(input.flag("json") ? `${JSON.stringify(corpus)}\n` : describeBuild(corpus));
   },
 };
+
+/** What the command line asks to build: the corpus of a run's configuration, or sources and settings one by one. */
+export async function corpusToBuild(input: CommandInput): Promise<CorpusBuildOptions> {
+  const sources: CorpusSourceInput[] = [
+    ...input.list("npm").map((path): CorpusSourceInput => ({ reader: "npm", path })),
+    ...input.list("folder").map((path): CorpusSourceInput => ({ reader: "folder", path })),
+    ...input.list("read").map(namedSource),
+  ];
+  const [file, ...more] = input.positionals;
+  if (file !== undefined) {
+    if (more.length > 0 || sources.length > 0) {
+      throw new UsageError("a configuration file names the sources: give it alone, or sources without it");
+    }
+    const run = await loadRun(resolve(file), []);
+    if (isPairsRun(run)) throw new UsageError(`${file} trains on images with captions, which have no document store`);
+    return { ...run.corpus, folder: placesOf(run.runFolder).corpus };
+  }
+  if (sources.length === 0) {
+    throw new UsageError("nothing to read: give --npm, --folder, --read or a configuration file");
+  }
+  const accept = input.list("accept");
+  const unknown = accept.find((one) => !["allow", "attribute", "review"].includes(one));
+  if (unknown !== undefined) throw new UsageError(`--accept is "${unknown}", expected allow, attribute or review`);
+  const repeats = input.list("remove-repeats");
+  const unit = repeats.find((one) => !repeatUnits.includes(one));
+  if (unit !== undefined) {
+    throw new UsageError(`--remove-repeats is "${unit}", expected ${repeatUnits.join(", ")}`);
+  }
+  return {
+    sources,
+    folder: resolve(input.text("corpus")!),
+    settings: {
+      licences: {
+        ...(accept.length === 0 ? {} : { accept: accept as ("allow" | "attribute" | "review")[] }),
+        ...(input.text("opt-out") === undefined ? {} : { optOut: { domainFile: input.text("opt-out") } }),
+      },
+      ...(repeats.length === 0 ? {} : { deduplication: Object.fromEntries(repeats.map((one) => [one, {}])) }),
+    },
+    against: input.list("against"),
+    evaluationSets: evaluationSetsOf(input),
+  };
+}

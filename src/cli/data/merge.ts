@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { missingParts } from "../../corpus/index.ts";
 import { mergeRecordedParts } from "../../jobs/index.ts";
 import type { Command } from "../command.ts";
 import { interruptSignal, progressLine } from "../terminal.ts";
@@ -10,10 +11,19 @@ export const merge: Command = {
   usage: "--corpus <folder> [options]",
   options: {
     ...storeOptions,
+    missing: {
+      describe: "print which of so many parts are not done, as 2,5, and stop",
+      placeholder: "parts",
+    },
     workers: { describe: "worker threads; all processors if left out", placeholder: "number" },
   },
   examples: ["tilth data merge --corpus corpus"],
   async run(input) {
+    const parts = input.number("missing", { minimum: 1, whole: true });
+    if (parts !== undefined) {
+      process.stdout.write(`${missingParts(input.text("corpus")!, parts).join(",")}\n`);
+      return;
+    }
     const progress = progressLine();
     const corpus = await mergeRecordedParts(resolve(input.text("corpus")!), {
       workers: input.number("workers", { minimum: 0, maximum: 256, whole: true }),

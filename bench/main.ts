@@ -4,6 +4,7 @@ import { messageOf, noSuch, TilthError, UsageError } from "../src/foundation/ind
 import { bertStep } from "./bert-step.ts";
 import { checkpointCost } from "./checkpoint.ts";
 import { clipStep } from "./clip-step.ts";
+import { clusterBenchmark } from "./cluster.ts";
 import type { BenchmarkLine } from "./compare.ts";
 import { curate } from "./curate.ts";
 import { elementwise } from "./elementwise.ts";
@@ -39,6 +40,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   curate,
   checkpoint: checkpointCost,
   ranks: ranksBenchmark,
+  cluster: clusterBenchmark,
   elementwise,
   eval: evaluate,
   generate,

@@ -12,13 +12,15 @@ import {
   readCatalogue,
 } from "../planner/index.ts";
 import type { Command } from "./command.ts";
+import { clusterOptions, planCluster } from "./plan-cluster.ts";
 import { formatBytes, formatCount, say } from "./terminal.ts";
 
 /** `tilth plan` */
 export const plan: Command = {
   summary: "from scratch, continue, fine-tune, retrieve or ask a hosted model: decided by figures",
-  usage: "<needs file> [options]",
+  usage: "<needs file> [options]  |  --cluster [configuration file] [options]",
   options: {
+    ...clusterOptions,
     catalogue: { describe: "prices and speeds; yours, kept up to date", placeholder: "file" },
     set: {
       describe: "override a need: requestsPerDay=2000; may be repeated",
@@ -31,8 +33,10 @@ export const plan: Command = {
   examples: [
     "tilth plan examples/plans/legal.yaml",
     "tilth plan needs.yaml --catalogue prices.yaml --set domainTokens=2e9 --html plan.html",
+    "tilth plan --cluster --nodes 8 --bandwidth 25 --latency 3",
   ],
   async run(input) {
+    if (input.flag("cluster")) return planCluster(input);
     const [file] = input.positionals;
     if (file === undefined || !existsSync(file)) {
       throw new UsageError(file === undefined ? "a file of needs is needed" : `${file}: there is no such file`, {

@@ -10,6 +10,7 @@ import {
 import { UsageError } from "../foundation/index.ts";
 import {
   buildRunCorpus,
+  preparePairsRun,
   prepareRun,
   readRunDescription,
   rebuildShards,
@@ -109,7 +110,8 @@ async function prepareData(configuration: RunConfiguration, replace: boolean, si
 export async function prepareNew(input: CommandInput): Promise<string> {
   const configuration = await configurationOf(input);
   if (isPairsRun(configuration)) {
-    throw new UsageError("the objective contrastive trains in one process", { remedy: "Start it with: tilth train" });
+    await preparePairsRun(configuration, { replace: input.flag("replace") });
+    return configuration.runFolder;
   }
   const replace = input.flag("replace");
   await prepareRun(configuration, await prepareData(configuration, replace, interruptSignal("stopping")), { replace });

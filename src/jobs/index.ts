@@ -33,6 +33,7 @@ export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts"
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export { type MergeAdapterInput, mergeAdapterJob } from "./merge-adapter.ts";
+export { type MeasureRankOutput, measureRankJob } from "./measure-rank.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
 export { buildRecordedCorpus, mergeRecordedParts, recordExport } from "./record-lineage.ts";
 export { rebuildShards } from "./rebuild-shards.ts";
@@ -50,7 +51,7 @@ export {
 } from "./run.ts";
 export { placesOf, type RunDescription, readRunDescription, requireNoCheckpoints } from "./run-folder.ts";
 export { runJob } from "./run-job.ts";
-export { trainPairsRun } from "./run-pairs.ts";
+export { preparePairsRun, trainPairsRun } from "./run-pairs.ts";
 export { finishTakedowns, type TakedownPlaces, type TakedownResult, takeDown } from "./takedown.ts";
 export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";

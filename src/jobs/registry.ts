@@ -17,6 +17,7 @@ import { measureJob } from "./measure.ts";
 import { measureLevelsJob } from "./measure-levels.ts";
 import { measurePairsJob } from "./measure-pairs.ts";
 import { mergeAdapterJob } from "./merge-adapter.ts";
+import { measureRankJob } from "./measure-rank.ts";
 import { planMixtureJob } from "./plan-mixture.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
@@ -28,6 +29,7 @@ const jobs = [
   measureJob,
   measureLevelsJob,
   measurePairsJob,
+  measureRankJob,
   trainJob,
   trainPairsJob,
   adaptClassifyJob,

@@ -8,7 +8,7 @@ import { checkpointRecord } from "./record-lineage.ts";
 import type { RunHooks } from "./run.ts";
 import { placesOf, type RunDescription, requireNoCheckpoints, writeRunDescription } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
-import { type TrainPairsEvent, type TrainPairsOutput, trainPairsJob } from "./train-pairs.ts";
+import { preparePairs, type TrainPairsEvent, type TrainPairsOutput, trainPairsJob } from "./train-pairs.ts";
 
 /** Trains from the first step. Throws UsageError where the run's folder holds checkpoints, unless they may be replaced. */
 export function trainPairsRun(
@@ -16,6 +16,18 @@ export function trainPairsRun(
   options: { replace: boolean; peakFlops?: number },
   hooks: RunHooks<TrainPairsEvent>,
 ): Promise<TrainPairsOutput> {
+  describeRun(run, options);
+  return startTraining(run, false, options.peakFlops, hooks);
+}
+
+/** Writes description, split and tokenizer of a run that ranks will train. Throws as `trainPairsRun`. */
+export async function preparePairsRun(run: PairsRunConfiguration, options: { replace: boolean }): Promise<void> {
+  describeRun(run, options);
+  const { runFolder, images, tokenizer, training } = run;
+  await preparePairs({ runFolder, images, vocabularySize: tokenizer.vocabularySize, resume: false }, training.seed);
+}
+
+function describeRun(run: PairsRunConfiguration, options: { replace: boolean }): void {
   const { runFolder, images, tokenizer, device, training, objective } = run;
   const places = placesOf(runFolder);
   requireNoCheckpoints(runFolder, options.replace);
@@ -26,7 +38,6 @@ export function trainPairsRun(
     ...{ configuration: run, device, training, objective, model: { architecture, configuration } },
     corpusKey: hashOf(canonicalJson({ images, tokenizer })),
   });
-  return startTraining(run, false, options.peakFlops, hooks);
 }
 
 /** Continues the run that `description` describes, if it is a contrastive one. */

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { Communicator } from "../cluster/index.ts";
 import type { PairsRunConfiguration } from "../config/index.ts";
 import { canonicalJson, hashOf, parseSettings, TilthError, writeFileAtomically } from "../foundation/index.ts";
 import {
@@ -27,7 +28,8 @@ import {
 } from "../training/index.ts";
 import { openDevice } from "./device.ts";
 import { pairTextOf } from "./image-text-model.ts";
-import type { DeviceOptions, Job } from "./job.ts";
+import type { DeviceOptions, Job, JobContext } from "./job.ts";
+import { onRanks } from "./on-ranks.ts";
 
 /** Everything that a run needs. */
 export interface TrainPairsInput {
@@ -93,75 +95,89 @@ export function readPairsFile(runFolder: string): PairsFile {
 
 export const trainPairsJob: Job<TrainPairsInput, TrainPairsEvent, TrainPairsOutput> = {
   name: "train-pairs",
-  async run(input, { emit, shouldStop }) {
-    const warn = (message: string) => emit({ kind: "warning", message });
-    const training = parseSettings(contrastiveConfiguration, input.training, "the training settings");
-    const { train, validation, file } = await openSplit(input, training.seed);
-    const tokenizerText = await tokenizerOf(input, train);
-    const tokenizer = parseTokenizerJson(tokenizerText);
-    const architecture = imageTextArchitectureNamed(input.model.architecture);
-    if (architecture === undefined) {
-      throw new TilthError(`"${input.model.architecture}" is no architecture of images and texts`, {
-        remedy: `Those are: ${imageTextArchitectureNames.join(", ")}.`,
-      });
-    }
-    const configuration = parseSettings(
-      architecture.schema,
-      { ...input.model.configuration, vocabularySize: tokenizer.vocabularySize, endOfText: tokenizer.endOfText },
-      "the settings of the model",
-    );
-    const dimensions = architecture.dimensions(configuration);
-    const settings = settingsFor(input, dimensions.imageSize);
-    const backend = await openDevice(input.device, warn);
-    const trainer = new ContrastiveTrainer(backend, architecture, configuration, training);
-    const loader = new ImageLoader(settings);
-    const text = pairTextOf(trainer.model, tokenizer);
-    const streams = [train, validation].map((pairs) => new PairStream(pairs, loader, dimensions.imageSize, text));
-    const data: PairSummary = {
-      ...{ train: train.length, validation: validation.length, test: file.test.length, skipped: file.skipped.length },
-      ...{ damaged: file.damaged.length, nearDuplicates: file.nearDuplicates, compared: file.compared },
-    };
-    emit({ kind: "data", data, parameters: dimensions.parameters });
-    try {
-      const checkpoint = await runTraining(trainer, {
-        runFolder: input.runFolder,
-        train: streams[0],
-        validation: streams[1],
-        configurationHash: hashOf(
-          canonicalJson([
-            architecture.name,
-            configuration,
-            decisiveSettings(training),
-            settings,
-            file.train,
-            file.validation,
-          ]),
-          tokenizerText,
-        ),
-        files: {
-          "tokenizer.json": tokenizerText,
-          "tokenizer_config.json": tokenizerConfigJson(tokenizer, dimensions.text.context),
-          "preprocessor_config.json": `${JSON.stringify(toPreprocessorConfig(settings), null, 2)}\n`,
-          ...input.files,
-        },
-        resume: input.resume,
-        peakFlops: input.peakFlops ?? backend.measurePeakFlops(),
-        onRecord: (record) => emit({ kind: "record", record }),
-        onWarning: warn,
-        shouldStop,
-      });
-      return {
-        ...{ checkpoint, steps: trainer.step, parameters: dimensions.parameters, data },
-        damaged: new Set(streams.flatMap(({ damaged }) => [...damaged.keys()])).size,
-        peakRssBytes: process.resourceUsage().maxRSS * 1024,
-      };
-    } finally {
-      await loader.close();
-      trainer.dispose();
-      backend.dispose();
-    }
-  },
+  run: (input, context) => onRanks((ranks) => trainOn(ranks, input, context)),
 };
+
+async function trainOn(
+  ranks: Communicator,
+  input: TrainPairsInput,
+  { emit, shouldStop }: JobContext<TrainPairsEvent>,
+): Promise<TrainPairsOutput> {
+  const warn = (message: string) => emit({ kind: "warning", message });
+  const training = parseSettings(contrastiveConfiguration, input.training, "the training settings");
+  const { train, validation, file, tokenizerText } = await preparePairs(input, training.seed);
+  const tokenizer = parseTokenizerJson(tokenizerText);
+  const architecture = imageTextArchitectureNamed(input.model.architecture);
+  if (architecture === undefined) {
+    throw new TilthError(`"${input.model.architecture}" is no architecture of images and texts`, {
+      remedy: `Those are: ${imageTextArchitectureNames.join(", ")}.`,
+    });
+  }
+  const configuration = parseSettings(
+    architecture.schema,
+    { ...input.model.configuration, vocabularySize: tokenizer.vocabularySize, endOfText: tokenizer.endOfText },
+    "the settings of the model",
+  );
+  const dimensions = architecture.dimensions(configuration);
+  const settings = settingsFor(input, dimensions.imageSize);
+  const backend = await openDevice(input.device, warn);
+  const trainer = new ContrastiveTrainer(backend, architecture, configuration, training, ranks);
+  const loader = new ImageLoader(settings);
+  const text = pairTextOf(trainer.model, tokenizer);
+  const streams = [train, validation].map((pairs) => new PairStream(pairs, loader, dimensions.imageSize, text, ranks));
+  const data: PairSummary = {
+    ...{ train: train.length, validation: validation.length, test: file.test.length, skipped: file.skipped.length },
+    ...{ damaged: file.damaged.length, nearDuplicates: file.nearDuplicates, compared: file.compared },
+  };
+  emit({ kind: "data", data, parameters: dimensions.parameters });
+  try {
+    const checkpoint = await runTraining(trainer, {
+      runFolder: input.runFolder,
+      train: streams[0],
+      validation: streams[1],
+      configurationHash: hashOf(
+        canonicalJson([
+          architecture.name,
+          configuration,
+          decisiveSettings(training),
+          settings,
+          file.train,
+          file.validation,
+        ]),
+        tokenizerText,
+      ),
+      files: {
+        "tokenizer.json": tokenizerText,
+        "tokenizer_config.json": tokenizerConfigJson(tokenizer, dimensions.text.context),
+        "preprocessor_config.json": `${JSON.stringify(toPreprocessorConfig(settings), null, 2)}\n`,
+        ...input.files,
+      },
+      resume: input.resume,
+      peakFlops: ranks.sum([input.peakFlops ?? backend.measurePeakFlops()])[0],
+      onRecord: (record) => emit({ kind: "record", record }),
+      onWarning: warn,
+      shouldStop,
+    });
+    return {
+      ...{ checkpoint, steps: trainer.step, parameters: dimensions.parameters, data },
+      damaged: new Set(streams.flatMap(({ damaged }) => [...damaged.keys()])).size,
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    };
+  } finally {
+    await loader.close();
+    trainer.dispose();
+    backend.dispose();
+  }
+}
+
+/** The run's split and tokenizer: as they lie in its folder, or made and written there. */
+export async function preparePairs(
+  input: Pick<TrainPairsInput, "runFolder" | "images" | "vocabularySize" | "resume">,
+  seed: number,
+) {
+  const split = await openSplit(input, seed);
+  return { ...split, tokenizerText: await tokenizerOf(input, split.train) };
+}
 
 function settingsFor({ images, model }: TrainPairsInput, size: number): ImageSettings {
   const { background } = images;
@@ -177,7 +193,10 @@ function settingsFor({ images, model }: TrainPairsInput, size: number): ImageSet
 }
 
 /** The run's split: as `pairs.json` has it, or made and written there. */
-async function openSplit({ runFolder, images, resume }: TrainPairsInput, seed: number) {
+async function openSplit(
+  { runFolder, images, resume }: Pick<TrainPairsInput, "runFolder" | "images" | "resume">,
+  seed: number,
+) {
   const { validationShare, testShare } = images;
   const { pairs, skipped } = readPairs(images.path, { template: images.template ?? classTemplate });
   if (resume) {
@@ -222,7 +241,7 @@ async function openSplit({ runFolder, images, resume }: TrainPairsInput, seed: n
 
 /** The run's `tokenizer.json`: found, or trained on the training captions. */
 async function tokenizerOf(
-  { runFolder, vocabularySize, resume }: TrainPairsInput,
+  { runFolder, vocabularySize, resume }: Pick<TrainPairsInput, "runFolder" | "vocabularySize" | "resume">,
   train: readonly { readonly captions: readonly string[] }[],
 ): Promise<string> {
   const file = join(runFolder, "tokenizer.json");

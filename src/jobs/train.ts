@@ -1,9 +1,9 @@
 /** A training run over finished shards, new or resumed. */
-import { existsSync, readFileSync, writeSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type Communicator, createCommunicator } from "../cluster/index.ts";
+import type { Communicator } from "../cluster/index.ts";
 import type { Backend } from "../engine/index.ts";
-import { canonicalJson, hashOf, InterruptedError, messageOf, quantile, TilthError } from "../foundation/index.ts";
+import { canonicalJson, hashOf, quantile, TilthError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective } from "../objectives/index.ts";
 import { readTokenizerJson, specialTokenIds, specialTokensMapJson, tokenizerConfigJson } from "../tokenizer/index.ts";
@@ -23,6 +23,7 @@ import {
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job, JobContext } from "./job.ts";
 import { measureMemory } from "./memory-rate.ts";
+import { onRanks } from "./on-ranks.ts";
 import { shardPrefix } from "./tokenize.ts";
 import { vocabularyOf } from "./vocabulary.ts";
 
@@ -70,21 +71,7 @@ export interface TrainOutput {
 
 export const trainJob: Job<TrainInput, TrainEvent, TrainOutput> = {
   name: "train",
-  async run(input, context) {
-    const ranks = await createCommunicator();
-    try {
-      return await trainOn(ranks, input, context);
-    } catch (error) {
-      // The others wait for this rank in a sum: they must end with it. Through the main thread the words would come too late.
-      if (ranks.size > 1 && !(error instanceof InterruptedError)) {
-        writeSync(2, `tilth: rank ${ranks.rank}: ${messageOf(error)}\n`);
-        ranks.abort(1);
-      }
-      throw error;
-    } finally {
-      ranks.dispose();
-    }
-  },
+  run: (input, context) => onRanks((ranks) => trainOn(ranks, input, context)),
 };
 
 async function trainOn(

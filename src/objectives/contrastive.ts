@@ -29,33 +29,50 @@ export interface Embeddings {
   readonly width: number;
 }
 
+/** How the embeddings of several ranks come together, so that all of their pairs are told apart in one loss. */
+export interface Gathering {
+  /** The embeddings of all ranks, in their order, and the row where this rank's begin. */
+  gather(own: Embeddings): Promise<{ readonly all: Embeddings; readonly firstRow: number }>;
+  /** Whether this is the one rank that adds the gradients of temperature and bias, which all of them compute. */
+  readonly isFirst: boolean;
+}
+
 /**
  * Adds the gradients of the batch's contrastive loss to the model's and returns the loss: CLIP's symmetric InfoNCE, or
  * SigLIP's sigmoid loss where the model has a logit bias. With fewer `microBatchPairs` than pairs the towers run on that
  * many at a time, twice (gradient caching, Gao et al. 2021): the embeddings first, then, once the loss over the whole batch
- * has told their gradients, the backward pass. The gradients are those of the whole batch.
+ * has told their gradients, the backward pass. The gradients are those of the whole batch. With `gathering` the batch is
+ * this rank's part of it: the sum of all ranks' gradients is that of one rank with all pairs.
  */
 export async function contrastiveStep(
   engine: Engine,
   model: ImageTextModel,
   batch: PairBatch,
   microBatchPairs: number,
+  gathering?: Gathering,
 ): Promise<number> {
-  if (microBatchPairs >= batch.pairs) {
+  if (microBatchPairs >= batch.pairs && gathering === undefined) {
     return engine.scope({ record: true }, () => {
       const loss = lossOf(engine, model, embed(engine, model, batch));
       engine.backward(loss);
       return engine.scalar(loss);
     });
   }
-  const whole = await embedPairs(engine, model, batch, microBatchPairs);
-  const { loss, gradients } = await gradientsOfEmbeddings(engine, model, whole);
+  const own = await embedPairs(engine, model, batch, microBatchPairs);
+  const { all, firstRow } = (await gathering?.gather(own)) ?? { all: own, firstRow: 0 };
+  const { loss, gradients } = await gradientsOfEmbeddings(engine, model, all);
+  if (gathering?.isFirst === false) {
+    for (const one of [model.logitScale, model.logitBias]) {
+      if (one?.parameterGradient !== undefined) engine.backend.write(one.parameterGradient, new Float32Array(1));
+    }
+  }
   for (let start = 0; start < batch.pairs; start += microBatchPairs) {
     const part = partOf(batch, start, microBatchPairs);
     await engine.scope({ record: true }, () => {
       const towers = embed(engine, model, part);
+      const row = firstRow + start;
       const gradient = (data: Float32Array) =>
-        engine.constant(data.slice(start * whole.width, (start + part.pairs) * whole.width), [part.pairs, whole.width]);
+        engine.constant(data.slice(row * all.width, (row + part.pairs) * all.width), [part.pairs, all.width]);
       engine.backwardFrom([
         { variable: towers.images, gradient: gradient(gradients.images) },
         { variable: towers.texts, gradient: gradient(gradients.texts) },

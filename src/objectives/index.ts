@@ -5,6 +5,7 @@ export {
   contrastiveStep,
   type Embeddings,
   embedPairs,
+  type Gathering,
   type PairBatch,
 } from "./contrastive.ts";
 export { maskedToken, maskToken } from "./masked-token.ts";

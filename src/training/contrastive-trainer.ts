@@ -1,11 +1,14 @@
 /** The contrastive objective's trainer: the model with its optimizer, one step, one validation. */
+import { type Communicator, createSingleCommunicator } from "../cluster/index.ts";
 import { type Backend, Engine, type Optimizer } from "../engine/index.ts";
 import { Random } from "../foundation/index.ts";
 import type { ImageTextArchitecture, ImageTextModel } from "../models/index.ts";
 import { contrastiveLossOf, contrastiveStep, embedPairs, type PairBatch, retrieval } from "../objectives/index.ts";
-import type { ContrastiveConfiguration } from "./contrastive-configuration.ts";
+import { type ContrastiveConfiguration, requireEvenPairs } from "./contrastive-configuration.ts";
 import type { Phase } from "./flight-recorder.ts";
-import { createOptimizer, runUpdate } from "./optimization.ts";
+import { gatheringOver, rowsBefore } from "./gather-embeddings.ts";
+import { GradientReducer } from "./gradient-reducer.ts";
+import { createOptimizer, runUpdate, shareOwned } from "./optimization.ts";
 import type { PairStream } from "./pairs.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { GradientResult, StepResult, Trainable, UpdateResult, ValidationResult } from "./trainable.ts";
@@ -17,10 +20,16 @@ const largestLogitScale = Math.log(100);
 const patchKey = 103;
 
 /** Which of its patches each image shows: `kept` of `patches`, in their order. */
-function drawPatches(images: number, patches: number, kept: number, seed: number, step: number): Int32Array {
+function drawPatches(
+  images: number,
+  first: number,
+  patches: number,
+  kept: number,
+  keys: readonly number[],
+): Int32Array {
   const shown = new Int32Array(images * kept);
   for (let image = 0; image < images; image++) {
-    const random = new Random(seed, patchKey, step, image);
+    const random = new Random(...keys, first + image);
     // One of the subsets of that size, each as likely (Knuth's selection sampling).
     for (let patch = 0, found = 0; found < kept; patch++) {
       if (random.uniform() * (patches - patch) < kept - found) shown[image * kept + found++] = patch;
@@ -37,17 +46,25 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
   skippedBatches = 0;
   onPhase?: (phase: Phase) => void;
   private flopsOfLastToken = 0;
+  private readonly gathering;
+  private readonly reducer: GradientReducer | undefined;
 
   constructor(
     backend: Backend,
     architecture: ImageTextArchitecture<unknown>,
     modelConfiguration: unknown,
     readonly configuration: ContrastiveConfiguration,
+    /** The ranks that share each batch; the stream of each must hold its part. This process alone if left out. */
+    readonly ranks: Communicator = createSingleCommunicator(),
   ) {
+    requireEvenPairs(configuration, ranks.size);
+    const { optimizer, parallel } = configuration;
     this.engine = new Engine(backend, { activationCheckpointing: configuration.activationCheckpointing });
     this.model = architecture.create(this.engine, modelConfiguration);
     this.model.arena.initialize(configuration.seed);
-    this.optimizer = createOptimizer(this.model.arena, configuration.optimizer, { rank: 0, size: 1 }, false);
+    this.optimizer = createOptimizer(this.model.arena, optimizer, ranks, parallel.shardOptimizerState);
+    this.gathering = gatheringOver(ranks, backend);
+    this.reducer = ranks.size === 1 ? undefined : new GradientReducer(this.model.arena, backend, ranks, parallel);
   }
 
   get step(): number {
@@ -66,13 +83,19 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     this.onPhase?.("forward-backward");
     const batch = this.withSomePatches(whole);
     const { engine, model, optimizer, configuration } = this;
-    const loss = await contrastiveStep(engine, model, batch, configuration.microBatchPairs);
+    const loss = await contrastiveStep(engine, model, batch, configuration.microBatchPairs, this.gathering);
+    this.onPhase?.("reduce");
+    await this.reducer?.finish();
     const dimensions = model.architecture.dimensions(model.configuration);
     const patches = batch.patches === undefined ? dimensions.imagePatches : batch.patches.length / batch.pairs;
-    const tokens = batch.pairs * (patches + batch.texts.length);
-    this.flopsOfLastToken = (batch.pairs * dimensions.trainingFlopsPerPair(batch.texts.length, patches)) / tokens;
+    const [pairs, tokens, flops] = this.ranks.sum([
+      batch.pairs,
+      batch.pairs * (patches + batch.texts.length),
+      batch.pairs * dimensions.trainingFlopsPerPair(batch.texts.length, patches),
+    ]);
+    this.flopsOfLastToken = flops / tokens;
     optimizer.measureGradientNorm();
-    return { loss, gradientNorm: await engine.scalar(optimizer.gradientNorm), tokens, pairs: batch.pairs, dataSeconds };
+    return { loss, gradientNorm: await engine.scalar(optimizer.gradientNorm), tokens, pairs, dataSeconds };
   }
 
   private withSomePatches(batch: PairBatch): PairBatch {
@@ -81,7 +104,8 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     const kept = imagePatches - Math.floor(imagePatches * augmentation.patchDropout);
     if (kept === imagePatches) return batch;
     const step = this.step + 1 + this.skippedBatches;
-    return { ...batch, patches: drawPatches(batch.pairs, imagePatches, kept, seed, step) };
+    const first = rowsBefore(this.ranks, batch.pairs).before;
+    return { ...batch, patches: drawPatches(batch.pairs, first, imagePatches, kept, [seed, patchKey, step]) };
   }
 
   async applyGradients(): Promise<UpdateResult> {
@@ -90,6 +114,7 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     const learningRate = learningRateAt(step, this.configuration);
     const update = async () => {
       this.optimizer.update(learningRate);
+      await shareOwned(this.optimizer, this.model.arena, this.engine.backend, this.ranks);
       await this.clipTemperature();
     };
     const measured = await runUpdate(this.model.arena, step, this.configuration, update);
@@ -106,7 +131,7 @@ export class ContrastiveTrainer implements Trainable<PairStream> {
     return { ...(await this.gradientsOf(batch, 0)), ...(await this.applyGradients()) };
   }
 
-  /** Loss and recall@1 both ways over the first pairs of a stream. */
+  /** Loss and recall@1 both ways over the first pairs of a stream; every rank computes them all. */
   async validate(stream: PairStream): Promise<ValidationResult> {
     this.onPhase?.("validate");
     const { engine, model, configuration } = this;

@@ -1,7 +1,11 @@
 /** Training: configuration, data order, the loop, checkpoints. */
 export * from "./checkpoint/index.ts";
 export * from "./configuration.ts";
-export { type ContrastiveConfiguration, contrastiveConfiguration } from "./contrastive-configuration.ts";
+export {
+  type ContrastiveConfiguration,
+  contrastiveConfiguration,
+  requireEvenPairs,
+} from "./contrastive-configuration.ts";
 export { ContrastiveTrainer } from "./contrastive-trainer.ts";
 export { type FlightEvent, flightRecorderFile, readFlightRecorder } from "./flight-recorder.ts";
 export * from "./huggingface-folder.ts";

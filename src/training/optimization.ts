@@ -1,6 +1,6 @@
 /** Optimizer, weight average and telemetry as a run's configuration asks for them: the same for every objective. */
 import type { Communicator } from "../cluster/index.ts";
-import { AdamW, Muon, type Optimizer, type ParameterArena, tensorOver } from "../engine/index.ts";
+import { AdamW, type Backend, Muon, type Optimizer, type ParameterArena, tensorOver } from "../engine/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 import { WeightAverage } from "./weight-average.ts";
 
@@ -43,6 +43,18 @@ function patternOf(glob: string): RegExp {
 /** The average that the configuration asks for. */
 export function createAverage(arena: ParameterArena, decay: number | undefined): WeightAverage | undefined {
   return decay === undefined ? undefined : new WeightAverage(arena, decay);
+}
+
+/** Sends the weights that each rank updated to the others, where the optimizer's state is shared. */
+export async function shareOwned(
+  optimizer: Optimizer,
+  arena: ParameterArena,
+  backend: Backend,
+  ranks: Communicator,
+): Promise<void> {
+  for (const { owner, start, length } of optimizer.ownedRanges) {
+    if (length > 0) await ranks.broadcast(backend, arena.valueArena(start, length), owner);
+  }
 }
 
 /** Runs an update; every `updateRatioEvery` steps with ‖update‖ / ‖weights before it‖. */

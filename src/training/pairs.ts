@@ -1,4 +1,5 @@
 /** Image-text pairs as batches, decoded ahead of the step; which pair comes when depends on (seed, step) alone. */
+import type { Place } from "../cluster/index.ts";
 import { Random, TilthError } from "../foundation/index.ts";
 import type { AugmentationSettings, ImageLoader, ImageTextPair, LoadedImages } from "../images/index.ts";
 import type { TextBatch, TextForm } from "../models/index.ts";
@@ -34,9 +35,11 @@ export class PairStream {
     private readonly loader: ImageLoader,
     readonly imageSize: number,
     private readonly text: PairText,
+    /** Which part of every training batch is read here: that of a rank. */
+    private readonly share: Place = { rank: 0, size: 1 },
   ) {}
 
-  /** The batch of a step (from 1), augmented; the next ones begin to be decoded. */
+  /** This rank's part of the batch of a step (from 1), augmented; the next ones begin to be decoded. */
   async batchOf(
     step: number,
     batchPairs: number,
@@ -71,14 +74,21 @@ export class PairStream {
   }
 
   private begin(step: number, batchPairs: number, augmentation: AugmentationSettings, seed: number): Batch {
-    const pairs = sequencesOfStep(step, batchPairs, this.pairs.length, seed).map((index) => this.pairs[index]);
-    const captions = pairs.map(({ captions }, slot) => {
+    const indices = sequencesOfStep(step, batchPairs, this.pairs.length, seed);
+    const count = batchPairs / this.share.size;
+    const first = this.share.rank * count;
+    // What is drawn for a pair depends on its place in the whole batch.
+    const places = indices
+      .slice(first, first + count)
+      .map((index, i) => ({ pair: this.pairs[index], slot: first + i }));
+    const captions = places.map(({ pair: { captions }, slot }) => {
       const random = new Random(seed, captionKey, step, slot);
       const caption = captions.length === 1 ? captions[0] : captions[random.below(captions.length)];
       return augmentation.wordDropout === 0 ? caption : withoutWords(caption, augmentation.wordDropout, random);
     });
-    const requests = pairs.map((pair, slot) => ({ pair, keys: [seed, viewKey, step, slot] }));
+    const requests = places.map(({ pair, slot }) => ({ pair, keys: [seed, viewKey, step, slot] }));
     const images = this.loader.load(requests, augmentation);
+    const pairs = places.map(({ pair }) => pair);
     // Whoever awaits the batch hears of a failure; until then it must not end the process.
     images.catch(() => {});
     return { pairs, captions, images };

@@ -13,7 +13,7 @@ import {
 import { requireEvenShares, type TrainingConfiguration } from "./configuration.ts";
 import type { Phase } from "./flight-recorder.ts";
 import { GradientReducer } from "./gradient-reducer.ts";
-import { createAverage, createOptimizer, runUpdate } from "./optimization.ts";
+import { createAverage, createOptimizer, runUpdate, shareOwned } from "./optimization.ts";
 import { batchSequencesAt, learningRateAt, sequenceLengthAt, sequencesBefore } from "./schedule.ts";
 import { cutShorter } from "./shorter-sequences.ts";
 import type { TokenStream } from "./tokens.ts";
@@ -112,10 +112,7 @@ export class Trainer implements Trainable<TokenStream> {
     const learningRate = learningRateAt(step, this.configuration);
     const update = async () => {
       this.optimizer.update(learningRate);
-      const { arena } = this.model;
-      for (const { owner, start, length } of this.optimizer.ownedRanges) {
-        if (length > 0) await this.ranks.broadcast(this.engine.backend, arena.valueArena(start, length), owner);
-      }
+      await shareOwned(this.optimizer, this.model.arena, this.engine.backend, this.ranks);
     };
     const measured = await runUpdate(this.model.arena, step, this.configuration, update);
     this.average?.update();

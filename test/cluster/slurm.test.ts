@@ -46,7 +46,7 @@ const read = (...names: string[]) => {
 async function queuedAgain(job: string): Promise<void> {
   await until(() => /JobState=PENDING[\s\S]*Restarts=1/.test(jobState(job)), `job ${job} is queued again`);
   // A node takes no job's credential that is of the second in which it gave the job back.
-  await sleep(2000);
+  await sleep(4000);
   await until(() => {
     const state = jobState(job);
     // It may start between the question and the update, which then fails.
@@ -74,23 +74,33 @@ const curve = (run: string) =>
     .filter(({ kind }) => kind === "step" || kind === "validation")
     .map(({ step, loss, gradientNorm, learningRate }) => ({ step, loss, gradientNorm, learningRate }));
 
-/** While the file is there, every step takes so long that it can be interrupted on any machine. */
-const slowFile = join(folder, "slow");
-const slowly = (milliseconds: number) => {
-  writeFileSync(slowFile, String(milliseconds));
-  // Ranks that wait for each other must not keep the machine's few processors.
-  return { NODE_OPTIONS: `--require ${join(folder, "slow.cjs")}`, OMPI_MCA_mpi_yield_when_idle: "1" };
-};
+/** Until `hurry`, every step of the run takes so long that it can be interrupted on any machine. */
+function slowly(run: string, milliseconds: number): NodeJS.ProcessEnv {
+  writeFileSync(join(folder, `${run}.slow`), String(milliseconds));
+  return {
+    NODE_OPTIONS: `--require ${join(folder, "slow.cjs")}`,
+    SLOW_FILE: join(folder, `${run}.slow`),
+    // Ranks that wait for each other must not keep the machine's few processors.
+    OMPI_MCA_mpi_yield_when_idle: "1",
+  };
+}
+const hurry = (run: string) => rmSync(join(folder, `${run}.slow`));
+
+const ended = (...jobs: string[]) =>
+  until(
+    () => jobs.every((job) => /JobState=(COMPLETED|FAILED|CANCELLED|TIMEOUT)/.test(jobState(job))),
+    `jobs ${jobs} have ended`,
+  );
 
 describe.skipIf(skipped !== undefined)(`under Slurm${skipped === undefined ? "" : ` (skipped: ${skipped})`}`, () => {
   beforeAll(() => {
     writeFileSync(
       join(folder, "slow.cjs"),
-      `const fs = require("node:fs"); const append = fs.writeSync;
-fs.writeSync = (file, data, ...rest) => {
-  if (String(data).includes('"phase":"update"') && fs.existsSync(${JSON.stringify(slowFile)}))
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(fs.readFileSync(${JSON.stringify(slowFile)}, "utf8")));
-  return append(file, data, ...rest);
+      `const fs = require("node:fs"); const write = fs.writeSync; const file = process.env.SLOW_FILE;
+fs.writeSync = (descriptor, data, ...rest) => {
+  if (String(data).includes('"phase":"update"') && fs.existsSync(file))
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(fs.readFileSync(file, "utf8")));
+  return write(descriptor, data, ...rest);
 };
 require("node:module").syncBuiltinESMExports();`,
     );
@@ -117,12 +127,14 @@ require("node:module").syncBuiltinESMExports();`,
   });
 
   it("a run that is preempted saves, is queued again, and ends with the losses of one that nobody disturbed", async () => {
-    const job = jobOf(tilth(["launch", "--slurm", "--run", "preempted", "--sbatch=--exclusive"], slowly(200)));
+    const job = jobOf(
+      tilth(["launch", "--slurm", "--run", "preempted", "--sbatch=--exclusive"], slowly("preempted", 200)),
+    );
     await until(() => read("preempted", "log.jsonl").includes('"step":4'), "the run has taken four steps");
     cluster().command("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1");
     await queuedAgain(job);
-    rmSync(slowFile);
-    await cluster().idle();
+    hurry("preempted");
+    await ended(job);
     const said = read("preempted", `slurm-${job}.out`);
     expect(jobState(job), said).toMatch(/JobState=COMPLETED/);
     expect(said).toMatch(/has saved its state\ntilth: the job is queued again/);
@@ -130,47 +142,16 @@ require("node:module").syncBuiltinESMExports();`,
     expect(curve("preempted")).toEqual(curve("whole"));
   });
 
-  it("a run whose time is up saves, is queued again, and ends with the same losses", async () => {
-    const limits = ["--time", "1", "--warning", "20"];
-    const job = jobOf(tilth(["launch", "--slurm", "--run", "limited", ...limits], slowly(1000)));
-    await queuedAgain(job);
-    rmSync(slowFile);
-    await cluster().idle();
-    const said = read("limited", `slurm-${job}.out`);
-    expect(jobState(job), said).toMatch(/JobState=COMPLETED/);
-    expect(said).toMatch(/has saved its state\ntilth: the job is queued again/);
-    expect(said).not.toMatch(/DUE TO TIME LIMIT/);
-    expect(curve("limited")).toEqual(curve("whole"));
-  });
-
-  it("a rank that fails ends the job, which is not queued again", async () => {
-    cpSync(join(folder, "whole"), join(folder, "broken"), { recursive: true });
-    rmSync(join(folder, "broken", "shards", "tokenizer.json"));
-    const job = jobOf(tilth(["launch", "--slurm", "--resume", "broken", ...(mpi ? ["--tasks-per-node", "2"] : [])]));
-    await cluster().idle();
-    expect(jobState(job)).toMatch(/JobState=FAILED[\s\S]*Restarts=0/);
-    expect(read("broken", `slurm-${job}.out`)).toMatch(/has no tokenizer\.json/);
-  });
-
-  it("a job that people cancel stays cancelled", async () => {
-    const job = jobOf(tilth(["launch", "--slurm", "--run", "cancelled"], slowly(200)));
-    await until(() => read("cancelled", "log.jsonl").includes('"step":2'), "the run has taken two steps");
-    cluster().command("scancel", job);
-    await cluster().idle();
-    rmSync(slowFile);
-    expect(jobState(job)).toMatch(/JobState=CANCELLED.*[\s\S]*Restarts=0/);
-  });
-
   it.skipIf(!mpi)(
     "two ranks under srun and PMIx share the steps, are preempted together and go on (skipped without MPI)",
     async () => {
       const ranks = ["--tasks-per-node", "2", "--sbatch=--exclusive"];
-      const job = jobOf(tilth(["launch", "--slurm", "--run", "ranks", ...ranks], slowly(200)));
+      const job = jobOf(tilth(["launch", "--slurm", "--run", "ranks", ...ranks], slowly("ranks", 200)));
       await until(() => read("ranks", "log.jsonl").includes('"step":4'), "the run has taken four steps");
       cluster().command("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1");
       await queuedAgain(job);
-      rmSync(slowFile);
-      await cluster().idle();
+      hurry("ranks");
+      await ended(job);
       const said = read("ranks", `slurm-${job}.out`);
       expect(jobState(job), said).toMatch(/JobState=COMPLETED/);
       const [ours, alone] = [curve("ranks"), curve("whole")];
@@ -181,7 +162,38 @@ require("node:module").syncBuiltinESMExports();`,
     },
   );
 
-  it("a data build as an array: an element that fails is reported and run again, and the merge gives the bytes of one build", async () => {
+  it.concurrent("a run whose time is up saves, is queued again, and ends with the same losses", async () => {
+    const limits = ["--time", "1", "--warning", "20"];
+    const job = jobOf(tilth(["launch", "--slurm", "--run", "limited", ...limits], slowly("limited", 1000)));
+    await queuedAgain(job);
+    hurry("limited");
+    await ended(job);
+    const said = read("limited", `slurm-${job}.out`);
+    expect(jobState(job), said).toMatch(/JobState=COMPLETED/);
+    expect(said).toMatch(/has saved its state\ntilth: the job is queued again/);
+    expect(said).not.toMatch(/DUE TO TIME LIMIT/);
+    expect(curve("limited")).toEqual(curve("whole"));
+  });
+
+  it.concurrent("a rank that fails ends the job, which is not queued again", async () => {
+    cpSync(join(folder, "whole"), join(folder, "broken"), { recursive: true });
+    rmSync(join(folder, "broken", "shards", "tokenizer.json"));
+    const job = jobOf(tilth(["launch", "--slurm", "--resume", "broken", ...(mpi ? ["--tasks-per-node", "2"] : [])]));
+    await ended(job);
+    expect(jobState(job)).toMatch(/JobState=FAILED[\s\S]*Restarts=0/);
+    expect(read("broken", `slurm-${job}.out`)).toMatch(/has no tokenizer\.json/);
+  });
+
+  it.concurrent("a job that people cancel stays cancelled", async () => {
+    const job = jobOf(tilth(["launch", "--slurm", "--run", "cancelled"], slowly("cancelled", 200)));
+    await until(() => read("cancelled", "log.jsonl").includes('"step":2'), "the run has taken two steps");
+    cluster().command("scancel", job);
+    await ended(job);
+    hurry("cancelled");
+    expect(jobState(job)).toMatch(/JobState=CANCELLED.*[\s\S]*Restarts=0/);
+  });
+
+  it.concurrent("a data build as an array: an element that fails is reported and run again, and the merge gives the bytes of one build", async () => {
     const configuration = JSON.parse(read("tilth.config.json")) as object;
     writeFileSync(join(folder, "parts.config.json"), JSON.stringify({ ...configuration, runFolder: "parts" }));
     // Element 2 is killed the first time, as by a node that fails.
@@ -211,7 +223,7 @@ require("node:module").syncBuiltinESMExports();`,
     }
   });
 
-  it("an element that never succeeds ends the merge with an error after the last attempt", async () => {
+  it.concurrent("an element that never succeeds ends the merge with an error after the last attempt", async () => {
     const parts = ["--parts", "2", "--attempts", "2"];
     tilth(["launch", "--slurm", ...parts, "--", "data", "build", "--folder", "nowhere", "--corpus", "none/corpus"]);
     await cluster().idle();

@@ -2,11 +2,9 @@ import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { mpirunArguments, requireMpi } from "../../cluster/index.ts";
 import { TilthError } from "../../foundation/index.ts";
-import { readRunDescription } from "../../jobs/index.ts";
-import { requireEvenShares, trainingConfiguration } from "../../training/index.ts";
 import type { CommandInput } from "../command.ts";
 import { say } from "../terminal.ts";
-import { rankProgram, runFolderOf } from "./run.ts";
+import { rankProgram, requireShares, runFolderOf } from "./run.ts";
 
 /** Starts ranks with mpirun and waits for them. */
 export async function launchMpi(input: CommandInput, ranks: number): Promise<void> {
@@ -24,8 +22,7 @@ export async function launchMpi(input: CommandInput, ranks: number): Promise<voi
   }
   requireMpi();
   const runFolder = await runFolderOf(input);
-  // Before anything is started: a rank that refuses would leave the others waiting.
-  requireEvenShares(trainingConfiguration.parse(readRunDescription(runFolder).training), ranks);
+  requireShares(runFolder, ranks);
   const [name, ...rest] = command(runFolder);
   say(`Starting ${ranks} ranks of ${threads} thread${threads === 1 ? "" : "s"}.`);
   // In a process group of its own: Ctrl-C would end mpirun, and its ranks with it, before they have saved.

@@ -2,6 +2,12 @@
 import { join, resolve } from "node:path";
 import { packageRoot } from "../../foundation/index.ts";
 import { readRunDescription } from "../../jobs/index.ts";
+import {
+  contrastiveConfiguration,
+  requireEvenPairs,
+  requireEvenShares,
+  trainingConfiguration,
+} from "../../training/index.ts";
 import type { CommandInput } from "../command.ts";
 import { prepareNew } from "../train.ts";
 
@@ -16,6 +22,13 @@ export const tilth = (...parameters: string[]) => [
 export function rankProgram(input: CommandInput, runFolder: string): string[] {
   const overrides = input.text("resume") === undefined ? [] : input.list("set");
   return tilth("train", "--resume", runFolder, ...overrides.flatMap((override) => ["--set", override]));
+}
+
+/** Throws UsageError where that many ranks cannot share the steps of the run evenly: one that refuses would leave the others waiting. */
+export function requireShares(runFolder: string, ranks: number): void {
+  const { objective, training } = readRunDescription(runFolder);
+  if (objective.kind === "contrastive") requireEvenPairs(contrastiveConfiguration.parse(training), ranks);
+  else requireEvenShares(trainingConfiguration.parse(training), ranks);
 }
 
 /** The run's folder, with corpus and shards in it: ranks only train. */

@@ -10,12 +10,11 @@ import {
   slurmScript,
 } from "../../cluster/index.ts";
 import { TilthError, UsageError, writeFileAtomically } from "../../foundation/index.ts";
-import { readRunDescription } from "../../jobs/index.ts";
-import { requireEvenShares, stoppedFile, trainingConfiguration } from "../../training/index.ts";
+import { stoppedFile } from "../../training/index.ts";
 import { type CommandInput, readArguments } from "../command.ts";
 import { build, corpusToBuild } from "../data/build.ts";
 import { say } from "../terminal.ts";
-import { rankProgram, runFolderOf, tilth } from "./run.ts";
+import { rankProgram, requireShares, runFolderOf, tilth } from "./run.ts";
 
 const whole = (input: CommandInput, name: string, initial: number) =>
   input.number(name, { minimum: 1, maximum: 65_536, whole: true }) ?? initial;
@@ -44,7 +43,7 @@ export async function launchSlurmRun(input: CommandInput): Promise<void> {
     return;
   }
   const runFolder = await runFolderOf(input);
-  requireEvenShares(trainingConfiguration.parse(readRunDescription(runFolder).training), nodes * tasksPerNode);
+  requireShares(runFolder, nodes * tasksPerNode);
   const file = join(runFolder, "job.sbatch");
   writeFileAtomically(file, script(runFolder));
   const job = submit(file);

@@ -16,7 +16,10 @@ export const clusterOptions = {
   nodes: { describe: "cluster: nodes at most", placeholder: "count", initial: "8" },
   "ranks-per-node": { describe: "cluster: ranks of a node", placeholder: "count", initial: "1" },
   threads: { describe: "cluster: threads of a rank; the cores shared out if left out", placeholder: "count" },
-  cores: { describe: "cluster: cores of a node; those of this machine if left out", placeholder: "count" },
+  cores: {
+    describe: "cluster: cores of a node; those of this machine, or as many as threads, if left out",
+    placeholder: "count",
+  },
   bandwidth: { describe: "cluster: of a node's network, each way", placeholder: "gigabits/s", initial: "10" },
   latency: { describe: "cluster: of a message", placeholder: "microseconds", initial: "20" },
   figures: { describe: "cluster: what --json printed on a node, instead of measuring here", placeholder: "file" },
@@ -35,7 +38,6 @@ const figuresFile = z.object({
 export async function planCluster(input: CommandInput): Promise<void> {
   const count = (name: string) => input.number(name, { minimum: 1, maximum: 65_536, whole: true });
   const [nodes, ranksPerNode] = [count("nodes")!, count("ranks-per-node")!];
-  const coresPerNode = count("cores") ?? availableParallelism();
   const gigabits = input.number("bandwidth", { minimum: 1e-6 })!;
   const network = {
     bandwidthBytesPerSecond: (gigabits * 1e9) / 8,
@@ -46,7 +48,11 @@ export async function planCluster(input: CommandInput): Promise<void> {
     throw new UsageError("a cluster is forecast for objectives over text; this run trains on images with captions");
   }
   const training = trainingConfiguration.parse(configuration.training);
-  const measured = await figuresOf(input, configuration, Math.max(1, Math.floor(coresPerNode / ranksPerNode)));
+  const cores = count("cores") ?? availableParallelism();
+  const measured = await figuresOf(input, configuration, Math.max(1, Math.floor(cores / ranksPerNode)));
+  // Another machine's figures say nothing of its cores: as many as its ranks have threads.
+  const coresPerNode =
+    input.text("figures") === undefined ? cores : (count("cores") ?? ranksPerNode * measured.threads);
   const { parallel, activationCheckpointing, checkpointEvery } = training;
   const layout = { ...parallelConfiguration.parse(parallel), ranksPerNode, coresPerNode, network, checkpointEvery };
   const some = Array.from({ length: nodes }, (_, index) => index + 1).filter(

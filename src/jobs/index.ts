@@ -32,11 +32,11 @@ export { type DocumentTrace, type Lineage, openLineage, traceDocument } from "./
 export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts";
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
-export { type MergeAdapterInput, mergeAdapterJob } from "./merge-adapter.ts";
 export { type MeasureRankOutput, measureRankJob } from "./measure-rank.ts";
+export { type MergeAdapterInput, mergeAdapterJob } from "./merge-adapter.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
-export { buildRecordedCorpus, mergeRecordedParts, recordExport } from "./record-lineage.ts";
 export { rebuildShards } from "./rebuild-shards.ts";
+export { buildRecordedCorpus, mergeRecordedParts, recordExport } from "./record-lineage.ts";
 export { reportContext } from "./report-context.ts";
 export {
   buildRunCorpus,

@@ -25,7 +25,7 @@ export interface MeasureRankInput {
   readonly objective: { readonly kind: string };
   /** Where a checkpoint is written and removed again: the disk that the run's will lie on. */
   readonly folder: string;
-  /** Seconds to spend on timing steps; at least three rounds are taken. */
+  /** Seconds to spend on timing steps; at least three are taken. */
   readonly seconds: number;
 }
 
@@ -46,9 +46,6 @@ export interface MeasureRankOutput {
   readonly checkpointWriteSeconds: number;
 }
 
-/** Micro-batches of a long step: its time less that of one with a single micro-batch tells passes from the update. */
-const manyPasses = 4;
-
 export const measureRankJob: Job<MeasureRankInput, { warning: string }, MeasureRankOutput> = {
   name: "measure-rank",
   async run(input, { emit }) {
@@ -63,20 +60,20 @@ export const measureRankJob: Job<MeasureRankInput, { warning: string }, MeasureR
       const source = randomTokenSource(vocabularySize, sequenceLength, chosen.specialTokens);
       const sequences = Array.from({ length: microBatchSequences }, (_, index) => index);
       const batch = chosen.objective.draw(source, sequences, { sequenceLength, documentMask }, [1]);
-      const timed = async (passes: number) => {
-        const started = performance.now();
-        await trainer.takeStepOn(Array.from({ length: passes }, () => batch));
-        return (performance.now() - started) / 1000;
+      const [passes, updates]: number[][] = [[], []];
+      let reduced = 0;
+      trainer.onPhase = (phase) => {
+        if (phase === "reduce") reduced = performance.now();
       };
-      await timed(1);
-      const [short, long]: number[][] = [[], []];
       const started = performance.now();
-      while (short.length < 3 || performance.now() - started < input.seconds * 1000) {
-        short.push(await timed(1));
-        long.push(await timed(manyPasses));
+      // The first step takes memory from the system; it is not counted.
+      for (let step = 0; step < 4 || performance.now() - started < input.seconds * 1000; step++) {
+        const begun = performance.now();
+        await trainer.takeStepOn([batch]);
+        if (step === 0) continue;
+        passes.push((reduced - begun) / 1000);
+        updates.push((performance.now() - reduced) / 1000);
       }
-      const [one, many] = [quantile(short, 0.5), quantile(long, 0.5)];
-      const microBatchSeconds = Math.min(one, (many - one) / (manyPasses - 1));
       const memoryBytes = process.memoryUsage.rss();
       const { stateBytes } = await forecastStep(
         architecture,
@@ -87,8 +84,8 @@ export const measureRankJob: Job<MeasureRankInput, { warning: string }, MeasureR
       );
       return {
         ...{ device: backend.description, parameters, threads: backend.threads },
-        ...{ sequenceLength, batchSequences, microBatchSequences, microBatchSeconds },
-        ...{ updateSeconds: one - microBatchSeconds, memoryBytes },
+        ...{ sequenceLength, batchSequences, microBatchSequences, memoryBytes },
+        ...{ microBatchSeconds: quantile(passes, 0.5), updateSeconds: quantile(updates, 0.5) },
         // Weights and gradients are the other two.
         optimizerBytes: stateBytes - 8 * parameters,
         ...(await measureCheckpoint(trainer, input.folder)),

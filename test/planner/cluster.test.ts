@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { measureRankJob } from "../../src/jobs/index.ts";
+import { llama } from "../../src/models/index.ts";
 import { type ClusterLayout, canShare, forecastCluster, type RankFigures } from "../../src/planner/index.ts";
 
 const figures: RankFigures = {
@@ -75,6 +76,7 @@ describe("tilth plan --cluster", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const configuration = {
     runFolder: "run",
+    model: { width: 32, layers: 1, attentionHeads: 2 },
     corpus: { sources: [{ reader: "folder", path: ".", licence: "Apache-2.0" }] },
     training: { steps: 100, sequenceLength: 64, batchSequences: 64, microBatchSequences: 4 },
   };
@@ -128,7 +130,7 @@ describe("tilth plan --cluster", () => {
         device: { backend: "auto", threads: 1 },
         model: {
           architecture: "llama",
-          configuration: { layers: 1, width: 32, attentionHeads: 2, vocabularySize: 300, context: 64 },
+          configuration: llama.schema.parse({ ...configuration.model, vocabularySize: 300, context: 64 }),
         },
         ...{
           training: configuration.training,

@@ -73,7 +73,11 @@ describe.skipIf(!mpi)("contrastive training on MPI ranks (skipped where mpicc or
         model: { architecture, context: 16, ...sizes[architecture] },
         training: {
           ...{ steps: 8, batchPairs: 24, microBatchPairs: 24, validateEvery: 4, checkpointEvery: 4 },
-          ...{ learningRate: 2e-3, schedule: { warmupSteps: 1 }, augmentation: { cropShare: [0.6, 1], flip: 0.5, wordDropout: 0.2, patchDropout: 0.25 } },
+          ...{
+            learningRate: 2e-3,
+            schedule: { warmupSteps: 1 },
+            augmentation: { cropShare: [0.6, 1], flip: 0.5, wordDropout: 0.2, patchDropout: 0.25 },
+          },
         },
       };
       writeFileSync(join(folder, `${architecture}.json`), JSON.stringify(configuration));

@@ -14,6 +14,10 @@ const evaluation: CommandGroup = {
       summary: "a task on every checkpoint of a run, as a curve",
       load: async () => (await import("./eval-dynamics.ts")).dynamics,
     },
+    forgetting: {
+      summary: "a continued run: domain and general text before and after, beside training from scratch",
+      load: async () => (await import("./eval-forgetting.ts")).forgetting,
+    },
   },
   otherwise: {
     summary: "bits per byte on held-out documents, or a task's questions",
@@ -38,7 +42,7 @@ const program: CommandGroup = {
       load: async () => (await import("./data/index.ts")).data,
     },
     tokenizer: {
-      summary: "train a byte-level BPE, encode text with one, look into one",
+      summary: "train a byte-level BPE, extend one, encode text with one, look into one",
       load: async () => (await import("./tokenizer.ts")).tokenizer,
     },
     train: {

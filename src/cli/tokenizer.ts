@@ -6,6 +6,7 @@ import { UsageError, writeFileAtomically } from "../foundation/index.ts";
 import { writeRecord } from "../lineage/index.ts";
 import {
   BytePairTokenizer,
+  extendTokenizer,
   patternNames,
   prepareTokenizerKernels,
   readTokenizerJson,
@@ -17,10 +18,14 @@ import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth tokenizer train|encode|inspect` */
 export const tokenizer: Command = {
-  summary: "train byte-level BPE or WordPiece, encode text with a tokenizer, look into one",
-  usage: "train --corpus <folder>  |  encode <tokenizer> [file]  |  inspect <tokenizer>",
+  summary: "train byte-level BPE or WordPiece, extend one, encode text with a tokenizer, look into one",
+  usage:
+    "train --corpus <folder>  |  extend <tokenizer> --corpus <folder> --add <tokens>  |  encode <tokenizer> [file]  |  inspect <tokenizer>",
   options: {
-    corpus: { describe: "train: folder of the document store whose training part is read", placeholder: "folder" },
+    corpus: {
+      describe: "train, extend: folder of the document store whose training part is read",
+      placeholder: "folder",
+    },
     vocabulary: { describe: "train: tokens wanted", placeholder: "count", initial: "8192" },
     model: { describe: "train: bpe (byte-level), or wordpiece (BERT's)", placeholder: "name", initial: "bpe" },
     pattern: {
@@ -28,21 +33,24 @@ export const tokenizer: Command = {
       placeholder: "name",
       initial: "gpt2",
     },
+    add: { describe: "extend: tokens wanted beyond the tokenizer's", placeholder: "count", initial: "1024" },
     cased: { describe: "train, wordpiece: keep capitals and accents" },
-    out: { describe: "train: where to write it", placeholder: "file", initial: "tokenizer.json" },
+    out: { describe: "train, extend: where to write it", placeholder: "file", initial: "tokenizer.json" },
     json: { describe: "encode: ids as a JSON array; inspect: one JSON object" },
   },
   examples: [
     "tilth tokenizer train --corpus runs/quickstart/corpus --vocabulary 16384",
+    "tilth tokenizer extend ~/models/llama --corpus runs/domain/corpus --add 2048 --out extended.json",
     'echo "Hello, world" | tilth tokenizer encode tokenizer.json',
     "tilth tokenizer inspect runs/quickstart/checkpoints/step-0000650",
   ],
   async run(input) {
     const [action] = input.positionals;
     if (action === "train") return train(input);
+    if (action === "extend") return extend(input);
     if (action === "encode") return encode(input);
     if (action === "inspect") return inspect(input);
-    throw new UsageError(`tilth tokenizer ${action ?? ""}: expected train, encode or inspect`, {
+    throw new UsageError(`tilth tokenizer ${action ?? ""}: expected train, extend, encode or inspect`, {
       remedy: "See: tilth tokenizer --help",
     });
   },
@@ -73,6 +81,30 @@ async function train(input: CommandInput): Promise<void> {
     });
     progress.end();
     say(`Wrote ${file}: ${trained.vocabularySize} tokens`);
+  } finally {
+    store.close();
+  }
+}
+
+async function extend(input: CommandInput): Promise<void> {
+  const corpus = input.text("corpus");
+  if (corpus === undefined) {
+    throw new UsageError("--corpus is needed", { remedy: "Build one with: tilth data build --folder <your text>" });
+  }
+  const base = openTokenizer(input.positionals[1]);
+  const added = input.number("add", { minimum: 1, maximum: 1_000_000, whole: true }) ?? 1024;
+  const progress = progressLine();
+  const store = await openDocumentStore(corpus);
+  try {
+    const extended = await extendTokenizer(base, texts(store.documents({ split: "train" })), {
+      tokens: added,
+      onProgress: progress.update,
+      signal: interruptSignal("stopping"),
+    });
+    const file = resolve(input.text("out") ?? "tokenizer.json");
+    writeFileAtomically(file, extended.toJson());
+    progress.end();
+    say(`Wrote ${file}: ${base.vocabularySize} tokens and ${extended.vocabularySize - base.vocabularySize} new ones`);
   } finally {
     store.close();
   }

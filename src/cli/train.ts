@@ -10,6 +10,7 @@ import {
 import { UsageError } from "../foundation/index.ts";
 import {
   buildRunCorpus,
+  planContinuation,
   preparePairsRun,
   prepareRun,
   readRunDescription,
@@ -42,6 +43,14 @@ export const train: Command = {
       describe: "a Hugging Face folder: the run starts from its model, weights and tokenizer",
       placeholder: "folder",
     },
+    replay: {
+      describe: "with --continue-from: general text to replay, 5 % of all: the base's run, a corpus, or shards",
+      placeholder: "folder",
+    },
+    "peak-of-base": {
+      describe: "with --continue-from: the highest learning rate as a share of the base's",
+      placeholder: "share",
+    },
     resume: { describe: "the run to continue", placeholder: "run folder" },
     "rebuild-shards": { describe: "with --resume: make the token shards anew first, from corpus or sources" },
     replace: { describe: "replace the checkpoints of an earlier run in the run's folder" },
@@ -51,7 +60,7 @@ export const train: Command = {
   examples: [
     "tilth train",
     "tilth train my-run.yaml --set training.steps=500 --run runs/short",
-    "tilth train --continue-from ~/models/llama --run runs/adapted",
+    "tilth train --continue-from runs/quickstart/checkpoints/step-0000650 --replay runs/quickstart --peak-of-base 0.5",
     "tilth train --resume runs/quickstart",
   ],
   async run(input) {
@@ -80,19 +89,27 @@ async function configurationOf(input: CommandInput): Promise<RunConfiguration | 
   const [file = findConfiguration(process.cwd()), ...more] = input.positionals;
   if (more.length > 0) throw new UsageError(`one configuration file is expected, got ${more.length + 1}`);
   const base = input.text("continue-from");
-  const overrides = base === undefined ? [] : [`continueFrom=${resolve(base)}`];
+  const [replay, peakOfBase] = [input.text("replay"), input.text("peak-of-base")];
+  const overrides = [
+    ...(base === undefined ? [] : [`continueFrom=${resolve(base)}`]),
+    ...(replay === undefined ? [] : [`continuation.replay.from=${resolve(replay)}`]),
+    ...(peakOfBase === undefined ? [] : [`continuation.peakOfBase=${peakOfBase}`]),
+  ];
   const loaded = await loadRun(file, [...input.list("set"), ...overrides]);
   const run = input.text("run");
   return run === undefined ? loaded : { ...loaded, runFolder: resolve(run) };
 }
 
 /** Builds the run's corpus and shards, or finds them. */
-async function prepareData(configuration: RunConfiguration, replace: boolean, signal: AbortSignal) {
+async function prepareData(asked: RunConfiguration, replace: boolean, signal: AbortSignal) {
+  const { configuration, advice, warnings } = planContinuation(asked);
   requireNoCheckpoints(configuration.runFolder, replace);
   if (configuration.continueFrom !== undefined) {
     say(
       `Model, weights and tokenizer of ${configuration.continueFrom}: the configuration's model and tokenizer do not apply`,
     );
+    for (const line of advice) say(line);
+    for (const line of warnings) say(`tilth: ${line}`);
   }
   const progress = progressLine();
   const corpus = await buildRunCorpus(configuration, { onEvent: progress.update, signal });

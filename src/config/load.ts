@@ -53,6 +53,12 @@ export function withAbsolutePaths(configuration: RunConfiguration, base: string)
     ...configuration,
     runFolder: resolve(base, configuration.runFolder),
     ...(configuration.continueFrom && { continueFrom: resolve(base, configuration.continueFrom) }),
+    continuation: {
+      ...configuration.continuation,
+      ...(configuration.continuation.replay && {
+        replay: { ...configuration.continuation.replay, from: resolve(base, configuration.continuation.replay.from) },
+      }),
+    },
     corpus: {
       ...configuration.corpus,
       sources: configuration.corpus.sources.map((source) => ({ ...source, path: resolve(base, source.path) })),

@@ -2,10 +2,11 @@
 import { z } from "zod";
 import { corpusSettings, corpusSources, evaluationSets, mixtureSettings } from "../corpus/index.ts";
 import { parseSettings, positiveInteger, settingsObject, UsageError } from "../foundation/index.ts";
-import { type Architecture, architectureNamed, architecturesOf } from "../models/index.ts";
+import { type Architecture, architectureNamed, architecturesOf, type ContextChange } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, objectiveSettings } from "../objectives/index.ts";
 import { tokenizerSettings } from "../tokenizer/index.ts";
 import { readModelConfiguration, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
+import { continuationConfiguration } from "./continuation.ts";
 import { deviceConfiguration } from "./device.ts";
 import {
   type PairsRunConfiguration,
@@ -27,6 +28,7 @@ export const runConfiguration = settingsObject("run", {
     .min(1)
     .optional()
     .describe("a Hugging Face folder whose model, weights and tokenizer the run starts from"),
+  continuation: continuationConfiguration.prefault({}),
   device: deviceConfiguration.prefault({}),
   corpus: settingsObject("corpus", {
     sources: corpusSources,
@@ -85,6 +87,7 @@ export function isPairsRun(run: RunConfiguration | PairsRunConfiguration): run i
 /** A run over text with all defaults. Throws UsageError that names every setting that is wrong or unknown. */
 export function parseRunConfiguration(value: unknown, from: string): RunConfiguration {
   const configuration = parseSettings(runConfiguration, value, `the settings of ${from}`);
+  requireBase(configuration);
   // The model is complete only once the vocabulary is known; a mistake in it must show before the corpus is built.
   const { architecture } = modelOf(configuration, configuration.tokenizer.vocabularySize);
   const { definition } = objectiveOf(configuration);
@@ -118,16 +121,63 @@ export function modelOf(
   const { sequenceLength } = configuration.training;
   const { continueFrom } = configuration;
   const model =
-    continueFrom === undefined ? configuredModel(configuration, vocabularySize) : readModelConfiguration(continueFrom);
+    continueFrom === undefined
+      ? configuredModel(configuration, vocabularySize)
+      : continuedModel(configuration, continueFrom, vocabularySize);
   const { context } = model.architecture.dimensions(model.configuration);
   if (context < sequenceLength) {
     throw new UsageError(`training.sequenceLength is ${sequenceLength}, but model.context is ${context} tokens`, {
       remedy: continueFrom
-        ? `The context of ${continueFrom} is fixed: lower training.sequenceLength.`
+        ? "Lower training.sequenceLength, or set continuation.context and continuation.ropeScaling for a longer one."
         : "Raise model.context or lower training.sequenceLength.",
     });
   }
   return model;
+}
+
+/** The base's configuration with a longer context, and with rows for a tokenizer that has grown. */
+function continuedModel({ continuation }: RunConfiguration, continueFrom: string, vocabularySize: number) {
+  const { architecture, configuration: base } = readModelConfiguration(continueFrom);
+  const { context, ropeScaling, ropeTheta, extendTokenizer } = continuation;
+  const { context: before, vocabularySize: rows } = architecture.dimensions(base);
+  let configuration = base;
+  if (context !== undefined && context !== before) {
+    if (context < before) {
+      throw new UsageError(`continuation.context is ${context}, below the ${before} tokens of ${continueFrom}`, {
+        remedy: "Leave it out: training.sequenceLength may be shorter than the context.",
+      });
+    }
+    if (architecture.withContext === undefined) {
+      throw new UsageError(
+        `${architecture.name} does not scale rotary positions here: its context of ${before} tokens cannot be extended to ${context}`,
+        {
+          remedy:
+            "Continue without continuation.context, or from a model of the Llama family (llama, qwen2, qwen3, mistral).",
+        },
+      );
+    }
+    const scaling = ropeScaling as ContextChange["ropeScaling"];
+    configuration = architecture.withContext(base, { context, ropeTheta, ropeScaling: scaling });
+  } else if (ropeScaling !== undefined || ropeTheta !== undefined) {
+    throw new UsageError("continuation.ropeScaling and ropeTheta make room for a longer context, which is not set", {
+      remedy: `Set continuation.context to more than the base's ${before} tokens.`,
+    });
+  }
+  if (extendTokenizer === undefined) return { architecture, configuration };
+  return {
+    architecture,
+    configuration: { ...(configuration as object), vocabularySize: Math.max(rows, vocabularySize) },
+  };
+}
+
+/** Throws UsageError where settings of a continuation have nothing to continue. */
+function requireBase({ continueFrom, continuation }: RunConfiguration): void {
+  const { acceptRisk: _, ...set } = continuation;
+  const [name] = Object.keys(set);
+  if (continueFrom !== undefined || name === undefined) return;
+  throw new UsageError(`continuation.${name} is set, but there is no model to continue`, {
+    remedy: "Set continueFrom, or: tilth train --continue-from <folder>",
+  });
 }
 
 function configuredModel({ model, training }: RunConfiguration, vocabularySize: number) {

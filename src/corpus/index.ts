@@ -74,6 +74,7 @@ export {
   type DocumentStore,
   openDocumentStore,
   type QueryParameter,
+  readManifest as readCorpusManifest,
   type StreamedDocument,
 } from "./store/index.ts";
 export {

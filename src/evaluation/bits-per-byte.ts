@@ -25,7 +25,18 @@ export interface LikelihoodResult {
   readonly documents: number;
 }
 
+/** What each document costs, in the order in which they came. */
+export interface DocumentScores {
+  /** Bits of all its tokens and of its end. */
+  readonly bits: Float64Array;
+  /** UTF-8 bytes. */
+  readonly bytes: Float64Array;
+  /** Tokens scored. */
+  readonly tokens: number;
+}
+
 interface Window {
+  readonly document: number;
   readonly tokens: Int32Array;
   /** Targets, −1 where another window scores the token. */
   readonly targets: Int32Array;
@@ -42,32 +53,46 @@ export async function evaluateLikelihood(
   endOfText: number,
   options: WindowOptions,
 ): Promise<LikelihoodResult> {
-  let nats = 0;
+  const scores = await scoreDocuments(engine, model, documents, endOfText, options);
+  const sum = (values: Float64Array) => values.reduce((total, one) => total + one, 0);
+  const [bits, bytes, { tokens }] = [sum(scores.bits), sum(scores.bytes), scores];
+  return {
+    bitsPerByte: bits / bytes,
+    perplexity: Math.exp((bits * Math.LN2) / tokens),
+    tokens,
+    bytes,
+    documents: scores.bits.length,
+  };
+}
+
+/** As `evaluateLikelihood`, each document's part apart: for paired comparisons. */
+export async function scoreDocuments(
+  engine: Engine,
+  model: LanguageModel,
+  documents: Iterable<{ readonly ids: Int32Array; readonly bytes: number }>,
+  endOfText: number,
+  options: WindowOptions,
+): Promise<DocumentScores> {
   let tokens = 0;
-  let bytes = 0;
-  let count = 0;
+  const bytes: number[] = [];
   const windows: Window[] = [];
   for (const document of documents) {
     const ids = withEndOfText(document.ids, endOfText);
-    windows.push(...windowsOf(ids, options.window, options.stride));
+    windows.push(...windowsOf(bytes.length, ids, options.window, options.stride));
     tokens += ids.length - 1;
-    bytes += document.bytes;
-    count += 1;
+    bytes.push(document.bytes);
   }
+  const bits = new Float64Array(bytes.length);
   // Windows of like length share a batch, so that little is computed for padding. The order has no influence on scores.
   windows.sort((a, b) => b.tokens.length - a.tokens.length);
   for (let first = 0; first < windows.length; first += options.batchWindows) {
-    nats += await scoreBatch(engine, model, windows.slice(first, first + options.batchWindows), endOfText);
+    const some = windows.slice(first, first + options.batchWindows);
+    const nats = await scoreBatch(engine, model, some, endOfText);
+    for (const [row, { document }] of some.entries()) bits[document] += nats[row] / Math.LN2;
     const done = Math.min(first + options.batchWindows, windows.length);
     options.onProgress?.({ stage: "evaluating", done, total: windows.length, unit: "windows" });
   }
-  return {
-    bitsPerByte: nats / Math.LN2 / bytes,
-    perplexity: Math.exp(nats / tokens),
-    tokens,
-    bytes,
-    documents: count,
-  };
+  return { bits, bytes: Float64Array.from(bytes), tokens };
 }
 
 function withEndOfText(ids: Int32Array, endOfText: number): Int32Array {
@@ -77,20 +102,26 @@ function withEndOfText(ids: Int32Array, endOfText: number): Int32Array {
   return all;
 }
 
-function windowsOf(ids: Int32Array, window: number, stride: number): Window[] {
+function windowsOf(document: number, ids: Int32Array, window: number, stride: number): Window[] {
   const windows: Window[] = [];
   const positions = ids.length - 1;
   for (let scored = 0; scored < positions; ) {
     const end = scored === 0 ? Math.min(window, positions) : Math.min(scored + stride, positions);
     const start = Math.max(0, end - window);
     const targets = ids.slice(start + 1, end + 1).fill(-1, 0, scored - start);
-    windows.push({ tokens: ids.slice(start, end), targets });
+    windows.push({ document, tokens: ids.slice(start, end), targets });
     scored = end;
   }
   return windows;
 }
 
-async function scoreBatch(engine: Engine, model: LanguageModel, windows: Window[], padding: number): Promise<number> {
+/** Nats of every window. */
+async function scoreBatch(
+  engine: Engine,
+  model: LanguageModel,
+  windows: Window[],
+  padding: number,
+): Promise<Float64Array> {
   const length = Math.max(...windows.map((window) => window.tokens.length));
   const tokens = new Int32Array(windows.length * length).fill(padding);
   const targets = new Int32Array(windows.length * length).fill(-1);
@@ -102,8 +133,10 @@ async function scoreBatch(engine: Engine, model: LanguageModel, windows: Window[
   return engine.scope({ record: false }, async () => {
     const { losses } = nextTokenLoss(engine, model, batch, 1);
     // Summed in f64 on the host: the total must not depend on how windows were batched beyond f32 rounding of each.
-    let sum = 0;
-    for (const loss of await engine.backend.read(losses.tensor)) sum += loss;
-    return sum;
+    const sums = new Float64Array(windows.length);
+    for (const [index, loss] of (await engine.backend.read(losses.tensor)).entries()) {
+      sums[Math.floor(index / length)] += loss;
+    }
+    return sums;
   });
 }

@@ -1,6 +1,13 @@
 /** What a checkpoint can do: likelihood of held-out text, and the baselines beside it. */
 export * from "./baselines/index.ts";
-export { evaluateLikelihood, type LikelihoodResult, type WindowOptions } from "./bits-per-byte.ts";
+export {
+  type DocumentScores,
+  evaluateLikelihood,
+  type LikelihoodResult,
+  scoreDocuments,
+  type WindowOptions,
+} from "./bits-per-byte.ts";
+export { type ComparedBitsPerByte, compareBitsPerByte } from "./compare-bits-per-byte.ts";
 export * from "./image-text/index.ts";
 export { comparePaired, type PairedComparison } from "./paired.ts";
 export * from "./probes/index.ts";

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { openMegatronShard } from "../formats/index.ts";
 import { writeFileAtomically } from "../foundation/index.ts";
-import { sequencesFrom } from "../objectives/index.ts";
+import { replayedBefore, sequencesFrom } from "../objectives/index.ts";
 import {
   batchSequencesAt,
   type GuardRecord,
@@ -12,7 +12,7 @@ import {
   type TrainingConfiguration,
   trainingConfiguration,
 } from "../training/index.ts";
-import { placesOf, readRunDescription } from "./run-folder.ts";
+import { placesOf, readRunDescription, replayShareOf } from "./run-folder.ts";
 
 /** Tokens [start, end) of the shard. */
 export interface TokenRange {
@@ -82,6 +82,8 @@ export interface DataOrder {
   readonly batchSequences: number;
   readonly batchWarmup?: TrainingConfiguration["batchWarmup"];
   readonly seed: number;
+  /** The share of sequences that come from elsewhere. */
+  readonly replayShare?: number;
   /** The steps that read the shard, ascending. */
   readonly steps: readonly number[];
   /** Batches that were left out, each with the last step before it. */
@@ -98,7 +100,8 @@ export interface ShardReading {
 
 /** What the steps of a run read, shard by shard: a take-down in between replaces the shard. */
 export function readingsOf(runFolder: string, upToStep = Number.POSITIVE_INFINITY): ShardReading[] {
-  const { training } = readRunDescription(runFolder);
+  const { training, configuration } = readRunDescription(runFolder);
+  const replayShare = replayShareOf(configuration);
   const { sequenceLength, batchSequences, batchWarmup, seed } = trainingConfiguration.parse(training);
   const records = new RunLog(runFolder).read();
   const skipped = records.filter(
@@ -121,7 +124,7 @@ export function readingsOf(runFolder: string, upToStep = Number.POSITIVE_INFINIT
       shard,
       steps,
       order,
-      reading: { tokens, sequenceLength, batchSequences, batchWarmup, seed, steps, skipped },
+      reading: { tokens, sequenceLength, batchSequences, batchWarmup, seed, replayShare, steps, skipped },
     };
   });
 }
@@ -196,5 +199,10 @@ function sequencesHolding(
 function sequencesOf(step: number, order: DataOrder, sequences: number, seed: number): number[] {
   const before = order.skipped?.findLast((one) => one.step < step);
   const batch = step + (before === undefined ? 0 : before.batch - before.step);
-  return sequencesFrom(sequencesBefore(batch, order), batchSequencesAt(batch, order), sequences, seed);
+  const first = sequencesBefore(batch, order);
+  // Replayed sequences come from elsewhere: only the others count in the order of this shard.
+  const [from, to] = [first, first + batchSequencesAt(batch, order)].map(
+    (position) => position - replayedBefore(position, order.replayShare ?? 0),
+  );
+  return sequencesFrom(from, to - from, sequences, seed);
 }

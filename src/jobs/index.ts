@@ -6,6 +6,12 @@ export type { AdaptCommonInput, AdaptEvent } from "./adapt-common.ts";
 export { type AdaptPreferencesInput, type AdaptPreferencesOutput, adaptPreferencesJob } from "./adapt-preferences.ts";
 export { type AdaptTextInput, type AdaptTextOutput, adaptTextJob } from "./adapt-text.ts";
 export { type BestOfInput, bestOfJob, type RankedAnswers } from "./best-of.ts";
+export {
+  type ContinuationFacts,
+  type PlannedContinuation,
+  planContinuation,
+  readContinuation,
+} from "./continuation.ts";
 export { type EmbedInput, embedJob } from "./embed.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
 export {
@@ -18,6 +24,13 @@ export { type EvaluatePairsInput, type EvaluatePairsOutput, evaluatePairsJob } f
 export { type EvaluateProbeInput, type EvaluateProbeOutput, evaluateProbeJob } from "./evaluate-probe.ts";
 export { type EvaluateTaskInput, evaluateTaskJob, type TaskContamination } from "./evaluate-task.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";
+export {
+  type ForgettingOptions,
+  type ForgettingReport,
+  forgettingHeading,
+  forgettingReport,
+  writeForgettingReport,
+} from "./forgetting.ts";
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
 export type { DeviceOptions, Job, JobContext } from "./job.ts";
 export {

@@ -19,6 +19,7 @@ import { measurePairsJob } from "./measure-pairs.ts";
 import { measureRankJob } from "./measure-rank.ts";
 import { mergeAdapterJob } from "./merge-adapter.ts";
 import { planMixtureJob } from "./plan-mixture.ts";
+import { scoreDocumentsJob } from "./score-documents.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 import { trainPairsJob } from "./train-pairs.ts";
@@ -39,6 +40,7 @@ const jobs = [
   mergeAdapterJob,
   embedJob,
   evaluateJob,
+  scoreDocumentsJob,
   evaluateEfficiencyJob,
   evaluateMaskedJob,
   evaluateTaskJob,

@@ -79,3 +79,9 @@ export function requireNoCheckpoints(runFolder: string, replace: boolean): void 
     remedy: `Continue it with: tilth train --resume ${runFolder}. Or choose another runFolder, or add --replace.`,
   });
 }
+
+/** The share of replayed sequences in a run's configuration, as `run.json` holds it. */
+export function replayShareOf(configuration: RunDescription["configuration"]): number {
+  const { continuation } = configuration as { continuation?: { replay?: { share?: number } } };
+  return continuation?.replay?.share ?? 0;
+}

@@ -13,6 +13,15 @@ import {
 import { type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { type Activity, modelCard, recordName } from "../lineage/index.ts";
 import { openTelemetry, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
+import {
+  continuationFacts,
+  continuationFile,
+  continuationLines,
+  planContinuation,
+  replayOf,
+  replayTokenizeInput,
+} from "./continuation.ts";
+import { fromScratchFolder } from "./forgetting.ts";
 import { buildRecordedCorpus, checkpointRecord } from "./record-lineage.ts";
 import { reportContext } from "./report-context.ts";
 import { overriddenForResume } from "./resume-overrides.ts";
@@ -67,13 +76,16 @@ export async function buildRunCorpus(
   return { ...build, licences: await licenceShares(folder) };
 }
 
-/** Trains the run's tokenizer and writes its shards, or finds them. */
-export function tokenizeRun(
+/** Trains the run's tokenizer and writes its shards, or finds them; those of replayed text too. */
+export async function tokenizeRun(
   configuration: RunConfiguration,
   corpus: RunCorpus,
   hooks: RunHooks<Progress>,
 ): Promise<TokenizeOutput> {
-  return runJob(tokenizeJob, tokenizeInput(configuration, corpus), hooks);
+  const shards = await runJob(tokenizeJob, tokenizeInput(configuration, corpus), hooks);
+  const replay = replayTokenizeInput(configuration);
+  if (replay !== undefined) await runJob(tokenizeJob, replay, hooks);
+  return shards;
 }
 
 /** What tokenization of a run is told. */
@@ -87,25 +99,33 @@ export function tokenizeInput(configuration: RunConfiguration, corpus: Pick<RunC
     training: configuration.tokenizer,
     mixture: configuration.mixture,
     tokenizer: configuration.continueFrom && join(configuration.continueFrom, "tokenizer.json"),
+    extendTokenizer: configuration.continuation.extendTokenizer,
   };
 }
 
 /** Writes what training needs into the run's folder. Throws UsageError where it holds checkpoints, unless they may be replaced. */
 export async function prepareRun(
-  configuration: RunConfiguration,
+  asked: RunConfiguration,
   data: { corpus: RunCorpus; shards: TokenizeOutput },
   options: { replace: boolean },
 ): Promise<void> {
+  const { configuration } = planContinuation(asked);
   const { runFolder, device, training } = configuration;
   const places = placesOf(runFolder);
   requireNoCheckpoints(runFolder, options.replace);
   rmSync(places.checkpoints, { recursive: true, force: true });
   rmSync(places.log, { force: true });
+  // What was trained beside an earlier run in this folder is no comparison for this one.
+  rmSync(fromScratchFolder(runFolder), { recursive: true, force: true });
   const { architecture, configuration: sizes } = modelOf(configuration, data.shards.vocabularySize);
   const model = { architecture: architecture.name, configuration: sizes as Record<string, unknown> };
   const { corpus } = data;
   const objective = objectiveOf(configuration).settings;
   writeRunDescription(runFolder, { configuration, device, model, training, objective, corpusKey: corpus.key });
+  const facts = continuationFacts(configuration);
+  if (facts !== undefined) {
+    writeFileAtomically(join(runFolder, continuationFile), `${JSON.stringify(facts, null, 2)}\n`);
+  }
   const store = await openDocumentStore(places.corpus);
   try {
     const report = await writeCorpusReport(
@@ -119,6 +139,7 @@ export async function prepareRun(
       objective: objective.kind,
       configuration: model.configuration,
       training: { ...training, tokens: training.steps * training.batchSequences * training.sequenceLength },
+      continuation: facts && continuationLines(facts),
       data: renderReportMarkdown(report),
       sources: configuration.corpus.sources.map(
         ({ reader }) => readerCatalogue.find(({ name }) => name === reader)!.title,
@@ -172,14 +193,17 @@ async function startTraining(
     "data-report.json": join(places.report, "report.json"),
     "data-report.html": join(places.report, "report.html"),
     "ATTRIBUTION.md": join(places.report, "ATTRIBUTION.md"),
+    [continuationFile]: join(runFolder, continuationFile),
   };
   const files = Object.fromEntries(
     Object.entries(travelling)
       .filter(([, path]) => existsSync(path))
       .map(([name, path]) => [name, readFileSync(path, "utf8")]),
   );
+  const replay = replayOf(runFolder, configuration);
   const used: Activity["used"] = [
     { role: "training data", kind: "shards", path: places.shards },
+    ...(replay === undefined ? [] : [{ role: "replayed data", kind: "shards" as const, path: replay.shards }]),
     ...(typeof continueFrom === "string"
       ? [{ role: "base checkpoint", kind: "checkpoint" as const, path: continueFrom }]
       : []),
@@ -191,6 +215,7 @@ async function startTraining(
       {
         ...{ runFolder, shards: places.shards, device, model, training, objective, resume, files, peakFlops },
         continueFrom: typeof continueFrom === "string" ? continueFrom : undefined,
+        replay,
       },
       watching,
     ),

@@ -12,7 +12,13 @@ import {
   writeFileAtomically,
 } from "../foundation/index.ts";
 import { writeRecord } from "../lineage/index.ts";
-import { readTokenizerJson, type Tokenizer, type TokenizerSettings, trainTokenizer } from "../tokenizer/index.ts";
+import {
+  extendTokenizer,
+  readTokenizerJson,
+  type Tokenizer,
+  type TokenizerSettings,
+  trainTokenizer,
+} from "../tokenizer/index.ts";
 import type { Job } from "./job.ts";
 import { shardsActivity } from "./record-lineage.ts";
 import { writeMixture, writeSplit } from "./shards.ts";
@@ -28,6 +34,8 @@ export interface TokenizeInput {
   readonly specialTokens: readonly string[];
   /** A `tokenizer.json` to use; one is trained if it is left out. */
   readonly tokenizer?: string;
+  /** Tokens that it learns from the store's training documents beside its own. */
+  readonly extendTokenizer?: number;
   /** How the training shard is mixed; every document once if it is left out. */
   readonly mixture?: MixtureSettings;
 }
@@ -71,6 +79,11 @@ export const tokenizeJob: Job<TokenizeInput, Progress, TokenizeOutput> = {
       await publishFolder(input.folder, async (folder) => {
         const tokenizer = await tokenizerFor(store, input, emit);
         writeFileAtomically(join(folder, "tokenizer.json"), tokenizer.toJson());
+        if (input.tokenizer !== undefined) {
+          // Which of a model's special tokens ends a document does not stand in tokenizer.json.
+          const [eos_token] = [...tokenizer.specialTokens].find(([, id]) => id === tokenizer.endOfText) ?? [];
+          writeFileAtomically(join(folder, "tokenizer_config.json"), `${JSON.stringify({ eos_token })}\n`);
+        }
         const train =
           input.mixture === undefined
             ? await writeSplit(store, "train", folder, tokenizer, emit)
@@ -105,9 +118,16 @@ export async function tokenizerFor(
   input: TokenizeInput,
   emit: (progress: Progress) => void,
 ): Promise<Tokenizer> {
-  if (input.tokenizer !== undefined) return readTokenizerJson(input.tokenizer);
+  const { tokenizer, extendTokenizer: added } = input;
+  if (tokenizer !== undefined && added === undefined) return readTokenizerJson(tokenizer);
   if (readManifest(input.folder)?.tokenizerKey === tokenizerKeyOf(input)) {
     return readTokenizerJson(join(input.folder, "tokenizer.json"));
+  }
+  if (tokenizer !== undefined && added !== undefined) {
+    return extendTokenizer(readTokenizerJson(tokenizer), textsOf(store.documents({ split: "train" })), {
+      tokens: added,
+      onProgress: emit,
+    });
   }
   return trainTokenizer(textsOf(store.documents({ split: "train" })), input.training, {
     specialTokens: input.specialTokens,
@@ -115,9 +135,12 @@ export async function tokenizerFor(
   });
 }
 
-function tokenizerKeyOf({ storeKey, training, specialTokens, tokenizer }: TokenizeInput): string {
+function tokenizerKeyOf(input: TokenizeInput): string {
+  const { storeKey, training, specialTokens, tokenizer, extendTokenizer: added } = input;
   const kind =
-    tokenizer === undefined ? [canonicalJson(training), ...specialTokens] : [readTokenizerJson(tokenizer).toJson()];
+    tokenizer === undefined
+      ? [canonicalJson(training), ...specialTokens]
+      : [readTokenizerJson(tokenizer).toJson(), ...(added === undefined ? [] : [`extended by ${added}`])];
   return hashOf("tokenizer 1", storeKey, ...kind);
 }
 

@@ -6,13 +6,20 @@ import type { Backend } from "../engine/index.ts";
 import { canonicalJson, hashOf, quantile, TilthError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective } from "../objectives/index.ts";
-import { readTokenizerJson, specialTokenIds, specialTokensMapJson, tokenizerConfigJson } from "../tokenizer/index.ts";
+import {
+  basePieces,
+  readTokenizerJson,
+  specialTokenIds,
+  specialTokensMapJson,
+  tokenizerConfigJson,
+} from "../tokenizer/index.ts";
 import {
   type CheckpointFiles,
   checkpointsFolder,
   decisiveSettings,
   forecastStep,
-  loadWeights,
+  loadBaseWeights,
+  ReplayTokens,
   type RunRecord,
   runTraining,
   TokenStream,
@@ -24,7 +31,7 @@ import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job, JobContext } from "./job.ts";
 import { measureMemory } from "./memory-rate.ts";
 import { onRanks } from "./on-ranks.ts";
-import { shardPrefix } from "./tokenize.ts";
+import { readShards, shardPrefix } from "./tokenize.ts";
 import { vocabularyOf } from "./vocabulary.ts";
 
 /** Everything that a run needs; `shards` holds `train` and `validation` and `tokenizer.json`. */
@@ -38,6 +45,8 @@ export interface TrainInput {
   readonly resume: boolean;
   /** A Hugging Face folder with the weights that the first step starts from; random ones if left out. */
   readonly continueFrom?: string;
+  /** General text among the run's own: the folder of its shards, and the share of all sequences. */
+  readonly replay?: { readonly shards: string; readonly share: number };
   /** Further files for every checkpoint: model card, data report. */
   readonly files: CheckpointFiles;
   /** FLOP/s, for MFU; measured at the start if absent. */
@@ -90,7 +99,11 @@ async function trainOn(
   const streams = (["train", "validation"] as const).map(
     (split) => new TokenStream(shardPrefix(input.shards, split), vocabulary),
   );
+  const { replay, continueFrom } = input;
+  if (replay !== undefined) streams.push(new TokenStream(shardPrefix(replay.shards, "train"), vocabulary));
   for (const stream of streams) stream.requireSequences(training.sequenceLength);
+  const [own, validation, general] = streams;
+  const train = replay === undefined ? own : new ReplayTokens(own, general, replay.share, training.sequenceLength);
   const peakFlops = ranks.sum([input.peakFlops ?? backend.measurePeakFlops()])[0];
   const architecture = architectureNamed(input.model.architecture);
   const forecast =
@@ -106,22 +119,25 @@ async function trainOn(
     if (tokenizer.vocabularySize > vocabularySize) {
       throw new TilthError(
         `the tokenizer has ${tokenizer.vocabularySize} tokens, the model's embedding only ${vocabularySize}`,
+        { remedy: "Use the model's own tokenizer.json, or let it learn more tokens: continuation.extendTokenizer." },
       );
     }
     // A run without a checkpoint yet starts here again when it is resumed.
-    if (input.continueFrom !== undefined && !hasCheckpoint(input.runFolder)) {
-      loadWeights(input.continueFrom, trainer.model);
+    if (continueFrom !== undefined && !hasCheckpoint(input.runFolder)) {
+      const base = readTokenizerJson(join(continueFrom, "tokenizer.json"));
+      loadBaseWeights(continueFrom, trainer.model, basePieces(tokenizer, base));
       trainer.average?.reset();
     }
     const checkpoint = await runTraining(trainer, {
       runFolder: input.runFolder,
-      train: streams[0],
-      validation: streams[1],
+      train,
+      validation,
       shard: basename(shardPrefix(input.shards, "train")),
       // What decides the numbers: another number of steps would change the schedule, another tokenizer the data.
       configurationHash: hashOf(
         canonicalJson([architecture.name, configuration, decisiveSettings(training), settings]),
         tokenizerText,
+        ...(replay === undefined ? [] : [canonicalJson([replay.share, readShards(replay.shards).key])]),
       ),
       files: {
         "tokenizer.json": tokenizerText,
@@ -132,6 +148,7 @@ async function trainOn(
         ...input.files,
       },
       resume: input.resume,
+      validateAtStart: continueFrom !== undefined,
       peakFlops,
       onRecord(record) {
         if (record.kind === "step") stepSeconds.push(record.tokens / record.tokensPerSecond);

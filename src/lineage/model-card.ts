@@ -26,6 +26,8 @@ export interface ModelCardFacts {
     readonly learningRate: number;
     readonly seed: number;
   };
+  /** Lines about the model that this one continues, where it does. */
+  readonly continuation?: readonly string[];
   /** The data report as Markdown, from a heading of the second level on. */
   readonly data: string;
   /** What was read, for people. */
@@ -51,6 +53,7 @@ export function modelCard(facts: ModelCardFacts): string {
     `- Source of the text: ${facts.sources.join(", ")}`,
     `- Made by: Tilth ${packageVersion()}`,
     "",
+    ...(facts.continuation === undefined ? [] : ["## Continued pre-training", "", ...facts.continuation, ""]),
     facts.data.trimEnd(),
     "",
     "The whole report is in `data-report.html` and `data-report.json`, whose work it was in `ATTRIBUTION.md`.",

@@ -17,10 +17,8 @@ import {
   residualRmsNorm,
   rmsNorm,
   rope,
-  type Storage,
   swiglu,
   type Tensor,
-  tensorOver,
   type Variable,
 } from "../engine/index.ts";
 import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
@@ -35,7 +33,14 @@ import {
   wantedRows,
 } from "./model.ts";
 import { runPreNormBlocks, type Stream } from "./pre-norm-blocks.ts";
-import { ropeAngles, rotaryFrequencies } from "./rope-angles.ts";
+import {
+  extendedRope,
+  huggingFaceRope,
+  ropeScaling,
+  ropeScalingOfHuggingFace,
+  ropeScalingToHuggingFace,
+} from "./rope-scaling.ts";
+import { RopeTable } from "./rope-table.ts";
 
 /** Sizes of a Llama. Widths in elements, `context` in tokens. */
 export const llamaConfiguration = settingsObject("Llama", {
@@ -51,13 +56,8 @@ export const llamaConfiguration = settingsObject("Llama", {
   mlpWidth: positiveInteger.optional(),
   context: positiveInteger,
   ropeTheta: z.number().positive().default(10_000),
-  /** Llama 3's stretching of low frequencies to contexts beyond the one first trained on. */
-  ropeScaling: settingsObject("ropeScaling", {
-    factor: z.number().positive(),
-    lowFrequencyFactor: z.number().positive(),
-    highFrequencyFactor: z.number().positive(),
-    originalContext: positiveInteger,
-  }).optional(),
+  /** How far positions beyond the context first trained on turn; as they always did if left out. */
+  ropeScaling: ropeScaling.optional(),
   /** Tokens that each sees, itself included (Mistral); all before it if left out. */
   slidingWindow: positiveInteger.optional(),
   normEpsilon: z.number().positive().default(1e-5),
@@ -152,8 +152,7 @@ function parameters(configuration: LlamaConfiguration, variant: LlamaVariant): P
 class LlamaModel implements LanguageModel<LlamaConfiguration> {
   readonly arena: ParameterArena;
   private readonly layers: LlamaLayer[];
-  private readonly ropeStorage: Storage;
-  private readonly ropeTable: Tensor;
+  private readonly rotations: RopeTable;
 
   constructor(
     engine: Engine,
@@ -177,10 +176,7 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
       gateUp: this.arena.get(`layers.${index}.gateUp`),
       down: this.arena.get(`layers.${index}.down`),
     }));
-    const { context, headSize } = configuration;
-    this.ropeStorage = engine.backend.allocate(context * headSize * 4);
-    this.ropeTable = tensorOver(this.ropeStorage, [context, headSize]);
-    engine.backend.write(this.ropeTable, ropeAngles(ropeFrequencies(configuration), context));
+    this.rotations = new RopeTable(engine.backend, configuration);
   }
 
   forward(engine: Engine, batch: TokenBatch): HiddenStates {
@@ -197,7 +193,7 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     const states = this.decode(
       engine,
       batch.tokens,
-      positions,
+      { positions, table: this.rotations.at(length) },
       (packed) => engine.run(attention, { packed }, { shape, ...mask }).out,
     );
     return batch.rows === undefined ? states : { ...states, hidden: wantedRows(engine, states.hidden, batch.rows) };
@@ -226,7 +222,9 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
 
   forwardCached(engine: Engine, spans: readonly CachedSpan[], cache: KeyValueCache): HiddenStates {
     const pass = cache.pass(spans);
-    const states = this.decode(engine, pass.tokens, pass.positions, (packed, layer) => pass.attend(packed, layer));
+    const length = Math.max(...spans.map(({ sequence, tokens }) => cache.lengths[sequence] + tokens.length));
+    const places = { positions: pass.positions, table: this.rotations.at(length) };
+    const states = this.decode(engine, pass.tokens, places, (packed, layer) => pass.attend(packed, layer));
     pass.finish();
     return states;
   }
@@ -235,11 +233,11 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
   private decode(
     engine: Engine,
     tokens: Int32Array,
-    positions: Tensor,
+    places: { readonly positions: Tensor; readonly table: Tensor },
     attend: (packed: Variable, layer: number) => Variable,
   ): HiddenStates {
     const { normEpsilon: epsilon, attentionHeads, keyValueHeads, headSize } = this.configuration;
-    const rotation = { table: this.ropeTable, positions, heads: attentionHeads + keyValueHeads, headSize };
+    const rotation = { ...places, heads: attentionHeads + keyValueHeads, headSize };
     const addAndNorm = ({ stream: x, delta }: Stream, weight: Variable) =>
       delta === undefined
         ? { sum: x, out: engine.run(rmsNorm, { x, weight }, { epsilon }).out }
@@ -279,23 +277,8 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
 
   dispose(): void {
     this.arena.dispose();
-    this.arena.backend.release(this.ropeStorage);
+    this.rotations.dispose();
   }
-}
-
-/** The frequencies of rotation, scaled if asked. */
-export function ropeFrequencies({ headSize, ropeTheta, ropeScaling }: LlamaConfiguration): Float32Array {
-  const plain = rotaryFrequencies(ropeTheta, headSize);
-  return ropeScaling === undefined ? plain : plain.map((frequency) => stretched(frequency, ropeScaling));
-}
-
-/** Llama 3's rule: waves longer than the original context turn slower by the factor, short ones as before, between: mixed. */
-function stretched(frequency: number, scaling: NonNullable<LlamaConfiguration["ropeScaling"]>): number {
-  const { factor, lowFrequencyFactor, highFrequencyFactor, originalContext } = scaling;
-  const turns = (originalContext * frequency) / (2 * Math.PI);
-  const share = (turns - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
-  const smooth = Math.min(1, Math.max(0, share));
-  return (1 - smooth) * (frequency / factor) + smooth * frequency;
 }
 
 function weights(configuration: LlamaConfiguration, variant: LlamaVariant): WeightMapping[] {
@@ -344,19 +327,6 @@ function weights(configuration: LlamaConfiguration, variant: LlamaVariant): Weig
   ];
 }
 
-const ropeParameters = z.looseObject({
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-  rope_theta: z.number().optional(),
-});
-
-const llama3Scaling = z.looseObject({
-  factor: z.number().positive(),
-  low_freq_factor: z.number().positive(),
-  high_freq_factor: z.number().positive(),
-  original_max_position_embeddings: positiveInteger,
-});
-
 /** The keys of a Hugging Face `config.json` that decide what a Llama computes. */
 const huggingFaceConfiguration = z.looseObject({
   vocab_size: positiveInteger,
@@ -368,8 +338,8 @@ const huggingFaceConfiguration = z.looseObject({
   intermediate_size: positiveInteger,
   max_position_embeddings: positiveInteger,
   rope_theta: z.number().positive().optional(),
-  rope_parameters: ropeParameters.nullish(),
-  rope_scaling: ropeParameters.nullish(),
+  rope_parameters: huggingFaceRope.nullish(),
+  rope_scaling: huggingFaceRope.nullish(),
   sliding_window: positiveInteger.nullish(),
   use_sliding_window: z.boolean().optional(),
   rms_norm_eps: z.number().positive(),
@@ -405,17 +375,10 @@ export function llamaKind(variant: LlamaVariant): Architecture<LlamaConfiguratio
       num_key_value_heads: one.keyValueHeads,
       head_dim: one.headSize,
       intermediate_size: one.mlpWidth,
-      max_position_embeddings: one.context,
+      // With dynamic scaling, transformers takes this for the context first trained on.
+      max_position_embeddings: one.ropeScaling?.kind === "dynamic" ? one.ropeScaling.originalContext : one.context,
       rope_theta: one.ropeTheta,
-      ...(one.ropeScaling && {
-        rope_scaling: {
-          rope_type: "llama3",
-          factor: one.ropeScaling.factor,
-          low_freq_factor: one.ropeScaling.lowFrequencyFactor,
-          high_freq_factor: one.ropeScaling.highFrequencyFactor,
-          original_max_position_embeddings: one.ropeScaling.originalContext,
-        },
-      }),
+      ...(one.ropeScaling && { rope_scaling: ropeScalingToHuggingFace(one.ropeScaling) }),
       ...(variant.slidingWindow && { sliding_window: one.slidingWindow ?? null }),
       rms_norm_eps: one.normEpsilon,
       tie_word_embeddings: one.tiedEmbeddings,
@@ -434,17 +397,7 @@ export function llamaKind(variant: LlamaVariant): Architecture<LlamaConfiguratio
         "Tilth reads silu without biases beside those that the architecture always has.",
       );
       const rope = one.rope_scaling ?? one.rope_parameters ?? {};
-      const ropeType = rope.rope_type ?? rope.type ?? "default";
-      if (ropeType !== "default" && ropeType !== "llama3") {
-        throw new TilthError(
-          `config.json: "rope_scaling" is of the type "${ropeType}"; default and llama3 are what this version reads`,
-        );
-      }
-      const scaling = ropeType === "llama3" ? llama3Scaling.safeParse(rope) : undefined;
-      if (scaling?.success === false) {
-        const [issue] = scaling.error.issues;
-        throw new TilthError(`config.json: "rope_scaling.${issue.path.join(".")}": ${issue.message}`);
-      }
+      const { context, ropeScaling: scaling } = ropeScalingOfHuggingFace(rope, one.max_position_embeddings);
       const window = one.use_sliding_window === false ? undefined : (one.sliding_window ?? undefined);
       if (window !== undefined && variant.slidingWindow !== true) {
         throw new TilthError(`config.json: "sliding_window" is set, which this version reads for mistral only`);
@@ -457,20 +410,16 @@ export function llamaKind(variant: LlamaVariant): Architecture<LlamaConfiguratio
         keyValueHeads: one.num_key_value_heads ?? one.num_attention_heads,
         headSize: one.head_dim ?? one.hidden_size / one.num_attention_heads,
         mlpWidth: one.intermediate_size,
-        context: one.max_position_embeddings,
+        context,
         ropeTheta: one.rope_theta ?? one.rope_parameters?.rope_theta ?? 10_000,
-        ropeScaling: scaling && {
-          factor: scaling.data.factor,
-          lowFrequencyFactor: scaling.data.low_freq_factor,
-          highFrequencyFactor: scaling.data.high_freq_factor,
-          originalContext: scaling.data.original_max_position_embeddings,
-        },
+        ropeScaling: scaling,
         slidingWindow: window,
         normEpsilon: one.rms_norm_eps,
         tiedEmbeddings: one.tie_word_embeddings,
         initializerStandardDeviation: one.initializer_range,
       });
     },
+    withContext: (configuration, change) => ({ ...configuration, ...extendedRope(configuration, change) }),
     dimensions(configuration) {
       const specifications = parameters(configuration, variant);
       const count = (some: ParameterSpecification[]) =>

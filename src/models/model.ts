@@ -10,6 +10,7 @@ import {
   type Variable,
 } from "../engine/index.ts";
 import type { CachedSpan, KeyValueCache } from "./key-value-cache.ts";
+import type { ContextChange } from "./rope-scaling.ts";
 
 /** Token sequences of equal length, packed one after the other, with their document mask. */
 export interface TokenBatch {
@@ -93,6 +94,8 @@ export interface Architecture<Configuration> {
   canonicalName?(name: string): string;
   /** Throws TilthError naming the key that is unknown to Tilth or inconsistent. */
   fromHuggingFace(config: Readonly<Record<string, unknown>>): Configuration;
+  /** The configuration for a longer context; absent where positions are learned. Throws UsageError for a change that does not fit. */
+  withContext?(configuration: Configuration, change: ContextChange): Configuration;
   /** Longest context, vocabulary and the sizes that FLOP counts need. */
   dimensions(configuration: Configuration): ModelDimensions;
 }

@@ -30,4 +30,11 @@ export {
   objectives,
 } from "./registry.ts";
 export { type RecallResult, retrieval } from "./retrieval.ts";
-export { documentEnds, documentStarts, sequencesFrom, sequencesOfStep } from "./sequences.ts";
+export {
+  documentEnds,
+  documentStarts,
+  replayedBefore,
+  sequencesFrom,
+  sequencesOfStep,
+  sequencesWithReplay,
+} from "./sequences.ts";

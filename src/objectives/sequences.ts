@@ -1,5 +1,5 @@
 /** Sequences of a token stream: which come when, and where their documents begin and end. */
-import { permute } from "../foundation/index.ts";
+import { mixKeys, permute } from "../foundation/index.ts";
 
 /** For each token the position, within its sequence, where its document begins: at the last end-of-text up to it. */
 export function documentStarts(tokens: Int32Array, length: number, endOfText: number): Int32Array {
@@ -39,3 +39,41 @@ export function sequencesFrom(first: number, count: number, sequenceCount: numbe
 export function sequencesOfStep(step: number, batchSequences: number, sequenceCount: number, seed: number): number[] {
   return sequencesFrom((step - 1) * batchSequences, batchSequences, sequenceCount, seed);
 }
+
+/**
+ * How many of the first `position` sequences of a run are replayed where `share` of all are: spread evenly, so that the count is
+ * exact after every sequence.
+ */
+export function replayedBefore(position: number, share: number): number {
+  // What rounding took from a whole number.
+  return Math.floor(position * share + 1e-9);
+}
+
+/** Where a sequence of a run with replay comes from. */
+export interface PlacedSequence {
+  readonly replayed: boolean;
+  /** Index among the sequences of its part. */
+  readonly sequence: number;
+}
+
+/** As `sequencesFrom` over two parts, each in an order of its own: those of the domain, and the share that is replayed. */
+export function sequencesWithReplay(
+  first: number,
+  count: number,
+  counts: { readonly domain: number; readonly replay: number },
+  share: number,
+  seed: number,
+): PlacedSequence[] {
+  return Array.from({ length: count }, (_, slot) => {
+    const position = first + slot;
+    const before = replayedBefore(position, share);
+    const replayed = replayedBefore(position + 1, share) > before;
+    const [sequence] = replayed
+      ? sequencesFrom(before, 1, counts.replay, replaySeed(seed))
+      : sequencesFrom(position - before, 1, counts.domain, seed);
+    return { replayed, sequence };
+  });
+}
+
+/** The two parts must not be read in the same order where they are of the same size. */
+const replaySeed = (seed: number) => mixKeys(seed, 0x4e91a7);

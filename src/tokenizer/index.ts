@@ -1,6 +1,7 @@
 /** Tokenizers: byte-level BPE and WordPiece of our own, every other family by a library; training, `tokenizer.json`. */
 export { type BytePairDefinition, BytePairTokenizer } from "./byte-pair.ts";
 export { specialTokenIds, specialTokensMapJson, tokenizerConfigJson, toTokenizerJson } from "./configuration.ts";
+export { basePieces, type ExtensionOptions, extendTokenizer } from "./extend.ts";
 export { prepareTokenizerKernels } from "./native.ts";
 export { type PatternName, patternNames, piecesOf } from "./pre-tokenizer.ts";
 export { parseTiktoken, parseTokenizerJson, readTokenizerJson } from "./read.ts";

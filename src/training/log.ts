@@ -13,6 +13,8 @@ export interface StepRecord {
   /** ‖update‖ / ‖weights‖, every `updateRatioEvery` steps. */
   readonly updateRatio?: number;
   readonly tokens: number;
+  /** Of which replayed general text, where the run replays any. */
+  readonly replayedTokens?: number;
   readonly tokensPerSecond: number;
   /** Image-text pairs, for the contrastive objective. */
   readonly pairs?: number;

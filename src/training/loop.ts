@@ -29,6 +29,8 @@ export interface LoopOptions<Data> {
   /** Files that travel with every checkpoint: tokenizer, model card, data report. */
   readonly files: CheckpointFiles;
   readonly resume: boolean;
+  /** Whether the loss before the first step is measured too: that of the model that a run continues. */
+  readonly validateAtStart?: boolean;
   /** Measured peak in FLOP/s, for MFU; null if it was not measured. */
   readonly peakFlops: number | null;
   readonly onRecord: (record: RunRecord) => void;
@@ -99,6 +101,7 @@ class TrainingRun<Data> {
     const { trainer } = this;
     const { steps, validateEvery, checkpointEvery } = trainer.configuration;
     if (this.options.resume) await this.restore();
+    if (this.options.validateAtStart && trainer.step === 0) await this.validate();
     while (trainer.step < steps && !this.hasStoppedEarly()) {
       await this.leaveIfAsked();
       await this.keeper.collect();
@@ -141,7 +144,8 @@ class TrainingRun<Data> {
     this.ranks.barrier();
     if (!first) return;
     removeUnfinishedCheckpoints(options.runFolder);
-    this.log.cutAfter(trainer.step);
+    // What starts from nothing measures step 0 again.
+    this.log.cutAfter(checkpoint === undefined ? -1 : trainer.step);
   }
 
   /** A signal may reach some ranks only, or at different steps: they stop together. */
@@ -169,10 +173,11 @@ class TrainingRun<Data> {
     const update = await trainer.applyGradients();
     const seconds = (performance.now() - started) / 1000;
     const kernelSeconds = backend.kernelSeconds() - kernelsBefore;
-    const { loss, gradientNorm, tokens, pairs, dataSeconds } = gradients;
+    const { loss, gradientNorm, tokens, replayedTokens, pairs, dataSeconds } = gradients;
     const tokensPerSecond = tokens / seconds;
     const record: StepRecord = {
       ...{ kind: "step", step: trainer.step, loss, ...update, gradientNorm, tokens, tokensPerSecond },
+      ...(replayedTokens === undefined ? {} : { replayedTokens }),
       ...(pairs === undefined ? {} : { pairs, pairsPerSecond: pairs / seconds }),
       mfu: options.peakFlops === null ? null : (tokensPerSecond * trainer.flopsPerToken()) / options.peakFlops,
       hostShare: kernelSeconds === 0 ? null : Math.max(0, 1 - kernelSeconds / seconds),

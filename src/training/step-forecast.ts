@@ -7,7 +7,8 @@ import { Random } from "../foundation/index.ts";
 import type { Architecture } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, type TokenSource } from "../objectives/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
-import { createOptimizer } from "./optimization.ts";
+import { createAverage, createOptimizer } from "./optimization.ts";
+import { sequencesBefore } from "./schedule.ts";
 
 /** What a device does a second, measured (`tilth doctor`) or from a catalogue. */
 export interface DeviceRates {
@@ -22,7 +23,7 @@ export interface DeviceRates {
 export interface StepForecast {
   /** Weights, gradients, optimizer state, activations and the head's scratch: what the backend allocates. */
   readonly memoryBytes: number;
-  /** Of which weights, gradients and optimizer state. */
+  /** Of which weights, gradients, optimizer state and the weights' average. */
   readonly stateBytes: number;
   readonly seconds: number;
   readonly tokensPerSecond: number;
@@ -46,7 +47,7 @@ const shareOfPeak: Partial<Record<KernelWork["kernel"], number>> = {
 /** Starting a kernel from TypeScript and ending it on all threads. */
 const secondsPerCall = 8e-6;
 
-/** Forecasts one optimizer step. Nothing is computed: a model of any size takes milliseconds and no memory. */
+/** Forecasts one optimizer step, the mean of the run's. Nothing is computed: a model of any size takes milliseconds and no memory. */
 export async function forecastStep(
   architecture: Architecture<unknown>,
   modelConfiguration: unknown,
@@ -58,11 +59,14 @@ export async function forecastStep(
   ),
 ): Promise<StepForecast> {
   const { objective, specialTokens } = chosen;
-  const { sequenceLength, batchSequences, microBatchSequences } = training;
+  const { sequenceLength, microBatchSequences, steps, zLoss } = training;
+  // While batches warm up they are smaller: the mean over the run.
+  const batchSequences = sequencesBefore(steps + 1, training) / steps;
   const backend = createCountingBackend(rates.precision);
   const engine = new Engine(backend, { activationCheckpointing: training.activationCheckpointing });
   const model = architecture.create(engine, modelConfiguration);
   const optimizer = createOptimizer(model.arena, training.optimizer, { rank: 0, size: 1 }, false);
+  const average = createAverage(model.arena, training.weightAverageDecay);
   const stateBytes = backend.memory().bytes;
   const source = randomTokenSource(
     architecture.dimensions(modelConfiguration).vocabularySize,
@@ -72,10 +76,11 @@ export async function forecastStep(
   const sequences = Array.from({ length: microBatchSequences }, (_, index) => index);
   const batch = objective.draw(source, sequences, { sequenceLength, documentMask: training.documentMask }, [1]);
   backend.resetWork();
-  await engine.scope({ record: true }, () => engine.backward(...objective.losses(engine, model, batch, 1)));
+  await engine.scope({ record: true }, () => engine.backward(...objective.losses(engine, model, batch, 1, zLoss)));
   const pass = backend.work();
   backend.resetWork();
   optimizer.update(1e-3);
+  average?.update();
   const passes = batchSequences / microBatchSequences;
   const seconds = passes * secondsOf(pass, rates) + secondsOf(backend.work(), rates);
   const all = [...pass.map((one) => times(one, passes)), ...backend.work()];

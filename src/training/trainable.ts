@@ -22,6 +22,8 @@ export interface GradientResult {
   /** Before clipping. */
   readonly gradientNorm: number;
   readonly tokens: number;
+  /** Of which replayed general text. */
+  readonly replayedTokens?: number;
   /** Image-text pairs, for the contrastive objective. */
   readonly pairs?: number;
   /** Seconds that the step waited for its batch. */

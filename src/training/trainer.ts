@@ -3,20 +3,14 @@ import { type Communicator, createSingleCommunicator } from "../cluster/index.ts
 import { type Backend, Engine, type Optimizer } from "../engine/index.ts";
 import { mixKeys } from "../foundation/index.ts";
 import { type Architecture, type LanguageModel, trainingFlopsPerToken } from "../models/index.ts";
-import {
-  chooseObjective,
-  likeliestTokens,
-  type ObjectiveBatch,
-  sequencesFrom,
-  type TextObjective,
-} from "../objectives/index.ts";
+import { chooseObjective, likeliestTokens, type ObjectiveBatch, type TextObjective } from "../objectives/index.ts";
 import { requireEvenShares, type TrainingConfiguration } from "./configuration.ts";
 import type { Phase } from "./flight-recorder.ts";
 import { GradientReducer } from "./gradient-reducer.ts";
 import { createAverage, createOptimizer, runUpdate, shareOwned } from "./optimization.ts";
 import { batchSequencesAt, learningRateAt, sequenceLengthAt, sequencesBefore } from "./schedule.ts";
 import { cutShorter } from "./shorter-sequences.ts";
-import type { TokenStream } from "./tokens.ts";
+import type { TrainingTokens } from "./tokens.ts";
 import type { GradientResult, StepResult, Trainable, UpdateResult, ValidationResult } from "./trainable.ts";
 import type { WeightAverage } from "./weight-average.ts";
 
@@ -24,7 +18,7 @@ import type { WeightAverage } from "./weight-average.ts";
 const validationKey = 2 ** 32;
 
 /** Everything of a run that lives on the backend. `step` counts the optimizer steps taken. */
-export class Trainer implements Trainable<TokenStream> {
+export class Trainer implements Trainable<TrainingTokens> {
   readonly engine: Engine;
   readonly model: LanguageModel;
   readonly optimizer: Optimizer;
@@ -59,14 +53,14 @@ export class Trainer implements Trainable<TokenStream> {
   }
 
   /** Gradients of the batch that (seed, step + skippedBatches) names. */
-  computeGradients(stream: TokenStream): Promise<GradientResult> {
+  async computeGradients(stream: TrainingTokens): Promise<GradientResult> {
     this.onPhase?.("data");
     const started = performance.now();
     const { sequenceLength, microBatchSequences, documentMask, seed } = this.configuration;
-    const available = stream.requireSequences(sequenceLength);
     const number = this.step + 1 + this.skippedBatches;
     const count = batchSequencesAt(number, this.configuration);
-    const sequences = sequencesFrom(sequencesBefore(number, this.configuration), count, available, seed);
+    const position = sequencesBefore(number, this.configuration);
+    const sequences = stream.sequencesAt(position, count, sequenceLength, seed);
     const length = sequenceLengthAt(this.step + 1, this.configuration);
     const microBatches = this.ofThisRank(count / microBatchSequences).map((index) => {
       const first = index * microBatchSequences;
@@ -75,7 +69,9 @@ export class Trainer implements Trainable<TokenStream> {
       const batch = this.objective.draw(stream, some, { sequenceLength, documentMask }, [seed, number], slots);
       return { ...cutShorter(batch, length), dropoutKey: mixKeys(seed, number, first) };
     });
-    return this.gradientsOf(microBatches, (performance.now() - started) / 1000);
+    const gradients = await this.gradientsOf(microBatches, (performance.now() - started) / 1000);
+    const replayed = stream.replayedAt?.(position, count);
+    return replayed === undefined ? gradients : { ...gradients, replayedTokens: replayed * sequenceLength };
   }
 
   /** This rank's micro-batches: gradients of the mean over the targets of all ranks. */
@@ -130,14 +126,14 @@ export class Trainer implements Trainable<TokenStream> {
   }
 
   /** Mean loss in nats a target over the first sequences of a stream; the same masks at every pass. */
-  async validate(stream: TokenStream): Promise<ValidationResult> {
+  async validate(stream: TrainingTokens): Promise<ValidationResult> {
     this.onPhase?.("validate");
     const result = await this.validateOnce(stream);
     const averaged = await this.average?.exchanged(() => this.validateOnce(stream));
     return averaged === undefined ? result : { ...result, averagedLoss: averaged.loss };
   }
 
-  private async validateOnce(stream: TokenStream): Promise<ValidationResult> {
+  private async validateOnce(stream: TrainingTokens): Promise<ValidationResult> {
     const { sequenceLength, microBatchSequences, documentMask, validationSequences, seed } = this.configuration;
     const { engine, objective, model } = this;
     const count = Math.min(stream.requireSequences(sequenceLength), validationSequences);

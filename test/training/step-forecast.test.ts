@@ -15,6 +15,7 @@ describe("the forecast of a step", () => {
     ["llama", "next-token", llama, { optimizer: { kind: "muon" } }],
     ["llama", "next-token", { ...llama, layers: 6 }, { activationCheckpointing: true }],
     ["llama", "next-token", llama, { batchSequences: 8, microBatchSequences: 2 }],
+    ["llama", "next-token", llama, { weightAverageDecay: 0.99, zLoss: 1e-4 }],
     ["bert", "masked-token", bert, {}],
   ] as const)("knows the memory that %s takes for %s: %j, %j", async (name, kind, sizes, changes) => {
     const training = trainingConfiguration.parse({
@@ -37,6 +38,21 @@ describe("the forecast of a step", () => {
     // The reference has no scratch of the head, which is some 0.6 MB here.
     expect(told.memoryBytes / peakBytes).toBeGreaterThan(0.98);
     expect(told.memoryBytes / peakBytes).toBeLessThan(1.2);
+  });
+
+  it("counts the mean batch where batches warm up", async () => {
+    const architecture = architectureNamed("llama");
+    const configuration = architecture.schema.parse(llama);
+    const settings = { steps: 100, sequenceLength: 64, batchSequences: 8, microBatchSequences: 2 };
+    const of = (change: object) =>
+      forecastStep(architecture, configuration, trainingConfiguration.parse({ ...settings, ...change }), rates);
+    const [whole, warmed] = [
+      await of({}),
+      await of({ batchWarmup: { startSequences: 4, incrementSequences: 4, steps: 50 } }),
+    ];
+    // The first 50 of 100 steps have half the sequences.
+    expect(warmed.flops / whole.flops).toBeCloseTo(0.75, 6);
+    expect(warmed.seconds).toBeLessThan(whole.seconds);
   });
 
   it("takes twice the FLOPs for twice the batch, and no time to speak of for a model of a billion", async () => {

@@ -1,6 +1,6 @@
 /** Llama, Qwen 2 and 3 and Mistral in GGUF. */
 import { TilthError } from "../../foundation/index.ts";
-import { type LlamaConfiguration, ropeFrequencies } from "../../models/index.ts";
+import { type LlamaConfiguration, ropeAttentionFactor, ropeFrequencies } from "../../models/index.ts";
 import { float32, type GgufDescription, type GgufWeight, text, uint32 } from "./description.ts";
 
 /** How llama.cpp has a relative of Llama. */
@@ -16,8 +16,11 @@ export function llamaInGguf(relative: Relative): GgufDescription<LlamaConfigurat
   const { architecture } = relative;
   return {
     metadata(one) {
-      if (one.ropeScaling !== undefined && architecture !== "llama") {
-        throw new TilthError(`llama.cpp's ${architecture} has no ropeScaling of Llama 3's kind, which this model has`);
+      const scaling = one.ropeScaling?.kind;
+      if (scaling === "dynamic" || (scaling === "llama3" && architecture !== "llama")) {
+        throw new TilthError(
+          `llama.cpp's ${architecture} has no ropeScaling of the kind ${scaling}, which this model has`,
+        );
       }
       return {
         "general.architecture": text(architecture),
@@ -33,6 +36,7 @@ export function llamaInGguf(relative: Relative): GgufDescription<LlamaConfigurat
         [`${architecture}.attention.layer_norm_rms_epsilon`]: float32(one.normEpsilon),
         [`${architecture}.rope.dimension_count`]: uint32(one.headSize),
         [`${architecture}.rope.freq_base`]: float32(one.ropeTheta),
+        ...ropeMetadata(one, architecture),
       };
     },
     weights: (one) => weights(one, relative),
@@ -80,11 +84,31 @@ function weights(one: LlamaConfiguration, { architecture, queryKeyValueBias, hea
   const head = one.tiedEmbeddings ? [] : [{ name: "output.weight", from: "lm_head.weight" }];
   return [
     { name: "token_embd.weight", from: "model.embed_tokens.weight" },
-    ...(one.ropeScaling === undefined ? [] : [{ name: "rope_freqs.weight", values: ropeFactors(one) }]),
+    ...(one.ropeScaling?.kind !== "llama3" ? [] : [{ name: "rope_freqs.weight", values: ropeFactors(one) }]),
     ...blocks.flat(),
     { name: "output_norm.weight", from: "model.norm.weight" },
     ...head,
   ];
+}
+
+/** The rules that llama.cpp computes itself. Its attention factor comes on top of the one that YaRN's paper gives. */
+function ropeMetadata(
+  one: LlamaConfiguration,
+  architecture: string,
+): ReturnType<GgufDescription<LlamaConfiguration>["metadata"]> {
+  const { ropeScaling: scaling } = one;
+  if (scaling?.kind !== "linear" && scaling?.kind !== "yarn") return {};
+  const name = `${architecture}.rope.scaling`;
+  return {
+    [`${name}.type`]: text(scaling.kind),
+    [`${name}.factor`]: float32(scaling.factor),
+    ...(scaling.kind === "yarn" && {
+      [`${name}.original_context_length`]: uint32(scaling.originalContext),
+      [`${name}.yarn_beta_fast`]: float32(scaling.betaFast),
+      [`${name}.yarn_beta_slow`]: float32(scaling.betaSlow),
+      [`${name}.attn_factor`]: float32(ropeAttentionFactor(one) / (0.1 * Math.log(scaling.factor) + 1)),
+    }),
+  };
 }
 
 /** By what each frequency is divided in Llama 3's scaling. */

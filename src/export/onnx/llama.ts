@@ -1,5 +1,6 @@
 /** Llama, Qwen 2 and 3 and Mistral in ONNX. */
-import { type LlamaConfiguration, ropeFrequencies } from "../../models/index.ts";
+import { TilthError } from "../../foundation/index.ts";
+import { type LlamaConfiguration, ropeAttentionFactor, ropeFrequencies } from "../../models/index.ts";
 import { decoderInputs } from "./decoder.ts";
 import { type OnnxDescription, tokens } from "./description.ts";
 import type { OnnxGraph, Value } from "./graph.ts";
@@ -27,7 +28,12 @@ function describe(graph: OnnxGraph, one: LlamaConfiguration, { queryKeyValueBias
     headSize,
     window: one.slidingWindow,
   });
-  const rotate = rotary(graph, positions, ropeFrequencies(one));
+  if (one.ropeScaling?.kind === "dynamic") {
+    throw new TilthError("a graph cannot have dynamic ropeScaling: its frequencies follow from the length at hand", {
+      remedy: "Continue the model with ropeScaling of the kind linear, yarn or llama3.",
+    });
+  }
+  const rotate = rotary(graph, positions, ropeFrequencies(one), "rope frequencies", ropeAttentionFactor(one));
   const widths = [heads, keyValueHeads, keyValueHeads].map((count) => count * headSize);
 
   let stream = graph.node("Gather", [graph.parameter("embedding"), ids]);

@@ -1,4 +1,5 @@
 /** Checkpoints: a Hugging Face folder plus `training-state/`, taken at a step boundary, written while steps go on. */
+export { amendCheckpoint } from "./amend.ts";
 export { latestCheckpoint, removeUnfinishedCheckpoints, verifyCheckpoint } from "./integrity.ts";
 export { averagedFolder, checkpointNames, checkpointPath, checkpointsFolder } from "./places.ts";
 export { restoreCheckpoint } from "./restore.ts";

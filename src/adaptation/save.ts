@@ -17,6 +17,8 @@ export interface SavedHead {
   readonly arena: ParameterArena;
   readonly names: HeadNames;
   readonly classes: readonly string[];
+  /** The token that texts are filled up with, by which transformers finds their ends. */
+  readonly padding?: number;
 }
 
 export interface SaveOptions {
@@ -86,8 +88,7 @@ async function writeWhole(folder: string, { model, head, report }: SaveOptions):
       architectures: [head.names.huggingFaceClass],
       id2label: Object.fromEntries(labels!),
       label2id: Object.fromEntries(labels!.map(([index, name]) => [name, Number(index)])),
-      // Where a text ends is found by its padding.
-      pad_token_id: before.pad_token_id ?? before.eos_token_id,
+      pad_token_id: before.pad_token_id ?? head.padding,
       ...head.names.fields,
     }),
   };

@@ -132,7 +132,7 @@ async function classifyTexts(input: AdaptClassifyInput, backend: Backend, contex
     if (input.merge) adapter?.merge();
     await saveAdapted(input.output, {
       model,
-      head: { arena: head.arena, names: head.names, classes: parts.classes },
+      head: { arena: head.arena, names: head.names, classes: parts.classes, padding: tokenizer.endOfText },
       ...(adapter && !input.merge && { adapter }),
       task: task === "token" ? "TOKEN_CLS" : "SEQ_CLS",
       pipeline: task === "token" ? "token-classification" : "text-classification",

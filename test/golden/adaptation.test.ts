@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -6,6 +6,7 @@ import {
   assistantTokens,
   type ChatMessage,
   ChatTemplate,
+  ImageHead,
   JointOptimizer,
   type LoraAdapter,
   plainTemplate,
@@ -18,7 +19,13 @@ import {
 } from "../../src/adaptation/index.ts";
 import { type Backend, createBackend, Engine } from "../../src/engine/index.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/index.ts";
-import { architectureOfHuggingFace, type LanguageModel, mappedTensor } from "../../src/models/index.ts";
+import {
+  architectureOfHuggingFace,
+  clip,
+  type ImageTextModel,
+  type LanguageModel,
+  mappedTensor,
+} from "../../src/models/index.ts";
 import { headLoss } from "../../src/objectives/index.ts";
 import { readTokenizerJson } from "../../src/tokenizer/index.ts";
 import { loadWeights } from "../../src/training/index.ts";
@@ -100,6 +107,33 @@ describe.each(backends)("classification heads on %s", (name) => {
     model.dispose();
     backend.dispose();
   });
+});
+
+it.each(backends)("a head on CLIP's vision tower gives transformers' logits on %s", async (name) => {
+  const file = readFileSync(`${fixtures}/heads-clip.json`, "utf8");
+  const golden = JSON.parse(file) as { config: Record<string, unknown>; pixels: number[]; logits: number[] };
+  const backend = await createBackend(name);
+  const engine = new Engine(backend);
+  const folder = mkdtempSync(join(tmpdir(), "tilth-golden-"));
+  copyFileSync(`${fixtures}/heads-clip.safetensors`, join(folder, "model.safetensors"));
+  const model = clip.create(engine, clip.fromHuggingFace(golden.config)) as unknown as ImageTextModel;
+  loadWeights(folder, model);
+  const head = new ImageHead(model, 3, 1);
+  const weights = readSafetensors(join(folder, "model.safetensors"));
+  for (const mapping of head.names.weights) {
+    backend.write(mappedTensor(head.arena, mapping), weights.floats(mapping.name).data);
+  }
+  weights.close();
+  const logits = await engine.scope({ record: false }, async () => {
+    const pixels = engine.constant(Float32Array.from(golden.pixels), [2, 3, 12, 12]);
+    const { hidden, weight, bias } = head.logits(engine, { images: 2, pixels });
+    const values = await logitsOf(engine, hidden, weight as never);
+    const added = await backend.read(bias!.tensor);
+    return values.map((value, index) => value + added[index % 3]);
+  });
+  expect(largestDifference(logits, golden.logits)).toBeLessThan(2e-5);
+  rmSync(folder, { recursive: true });
+  backend.dispose();
 });
 
 /** ModernBERT's prediction layers belong to the model; each of transformers' classes has them with its own weights. */

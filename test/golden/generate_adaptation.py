@@ -286,6 +286,28 @@ def preferences():
     (FIXTURES / "dpo.json").write_text(json.dumps(result))
 
 
+def image_head():
+    """Logits of CLIP's image classifier over a whole CLIP, whose other weights the file holds too."""
+    tower = dict(hidden_size=WIDTH, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, hidden_act="gelu")
+    config = transformers.CLIPConfig(
+        text_config={**tower, "vocab_size": VOCABULARY, "max_position_embeddings": 12, "eos_token_id": 60, "bos_token_id": 60, "pad_token_id": 60},
+        vision_config={**tower, "image_size": 12, "patch_size": 4},
+        projection_dim=8,
+    )
+    config._attn_implementation = "eager"
+    config.num_labels = CLASSES
+    model = noisy(transformers.CLIPModel(config))
+    classifier = noisy(transformers.CLIPForImageClassification(config))
+    classifier.load_state_dict({key: value for key, value in model.state_dict().items() if key in classifier.state_dict()}, strict=False)
+    pixels = torch.randn(2, 3, 12, 12)
+    with torch.no_grad():
+        logits = classifier(pixel_values=pixels).logits
+    body = {key: value for key, value in own(model.state_dict()).items() if not key.endswith("position_ids")}
+    head = {key: value for key, value in own(classifier.state_dict()).items() if key.startswith("classifier.")}
+    save_file(body | head, FIXTURES / "heads-clip.safetensors", {"format": "pt"})
+    (FIXTURES / "heads-clip.json").write_text(json.dumps({"config": config.to_dict(), "pixels": flat(pixels), "logits": flat(logits)}))
+
+
 def main():
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -298,6 +320,8 @@ def main():
     torch.manual_seed(8)
     lora("gpt2", ["c_attn", "c_fc"], True)
     chats()
+    torch.manual_seed(10)
+    image_head()
     torch.manual_seed(9)
     preferences()
 

@@ -1,6 +1,7 @@
 /** What an adaptation leaves beside the weights: `adaptation.json`, and the same for people. */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
 import { z } from "zod";
 import { readSafetensorsFolder } from "../formats/index.ts";
 import { hashFile, packageVersion } from "../foundation/index.ts";
@@ -28,7 +29,7 @@ export interface Trade {
 export interface DataFile {
   readonly role: string;
   readonly file: string;
-  /** SHA-256 of the file. */
+  /** SHA-256 of the file, or of what `sha256sum` prints for a folder's files. */
   readonly sha256: string;
   readonly rows: number;
   /** SPDX expression, where it was said. */
@@ -88,14 +89,27 @@ export function stageOf(folder: string): string {
   return parsed.success ? parsed.data.stage : "base";
 }
 
-/** A data file with its hash. */
+/** A data file, or a folder of them, with its hash. */
 export async function describeData(
   role: string,
   file: string,
   rows: number,
   licence: string | null,
 ): Promise<DataFile> {
-  return { role, file, sha256: await hashFile(file), rows, licence };
+  return { role, file, sha256: await digestOf(file), rows, licence };
+}
+
+/** SHA-256 of a file; of a folder that of what `sha256sum` prints for its files, sorted by name, as lineage has it. */
+async function digestOf(path: string): Promise<string> {
+  if (!statSync(path).isDirectory()) return hashFile(path);
+  const lines: string[] = [];
+  for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    lines.push(`${await hashFile(file)}  ${relative(path, file).replaceAll("\\", "/")}\n`);
+  }
+  const byName = lines.sort((a, b) => (a.slice(64) < b.slice(64) ? -1 : 1));
+  return createHash("sha256").update(byName.join("")).digest("hex");
 }
 
 export const madeBy = () => `Tilth ${packageVersion()}`;

@@ -138,8 +138,7 @@ async function classifyTexts(input: AdaptClassifyInput, backend: Backend, contex
       pipeline: task === "token" ? "token-classification" : "text-classification",
       report,
     });
-    const files = [input.train, input.validation, input.test].filter((file) => file !== undefined);
-    await recordAdaptation(input, report, files);
+    await recordAdaptation(input, report, filesOf(input));
     return { report, output: input.output };
   } finally {
     general?.close();
@@ -185,17 +184,22 @@ async function classifyPictures(input: AdaptClassifyInput, backend: Backend, con
     }
     const made = parts.map(({ file }) => decoded.get(file)!);
     const result = await adaptToClasses(engine, { arenas, classes: parts.classes, ...made, settings }, context);
-    const report = await reportOf(input, parts.classes, [], result);
+    const report = await reportOf(input, parts.classes, parts.files, result);
     if (input.merge) adapter?.merge();
     const saved: SavedHead = { arena: head.arena, names: head.names, classes: parts.classes };
     await saveAdapted(input.output, {
       ...{ model, head: saved, report, task: "FEATURE_EXTRACTION", pipeline: "image-classification" },
       ...(adapter && !input.merge && { adapter }),
     });
+    await recordAdaptation(input, report, filesOf(input));
     return { report, output: input.output };
   } finally {
     await loader.close();
   }
+}
+
+function filesOf({ train, validation, test }: AdaptClassifyInput): string[] {
+  return [train, validation, test].filter((file) => file !== undefined);
 }
 
 /** Reads all parts, names the classes and sets validation examples aside. */
@@ -225,17 +229,12 @@ async function partsOf<Content>(
     train: split.train.map((index) => drawn[index]),
     validation: validation ? [...validation.contents.keys()] : split.held.map((index) => drawn[index]),
   };
-  const files: DataFile[] = [];
-  if (input.what !== "image") {
-    const licence = input.licence ?? null;
-    files.push(
-      ...present([
-        await describeData("train", train.file, indices.train.length, licence),
-        validation && (await describeData("validation", validation.file, indices.validation.length, licence)),
-        test && (await describeData("test", test.file, test.contents.length, licence)),
-      ]),
-    );
-  }
+  const licence = input.licence ?? null;
+  const files = present([
+    await describeData("train", train.file, indices.train.length, licence),
+    validation && (await describeData("validation", validation.file, indices.validation.length, licence)),
+    test && (await describeData("test", test.file, test.contents.length, licence)),
+  ]);
   return {
     ...{ classes, files, all: [train, validation, test].filter((part) => part !== undefined) },
     /** Every part made into examples; parts of one file share them. */

@@ -130,7 +130,8 @@ export function replayTokenizeInput({
   };
 }
 
-const replayFolder = (runFolder: string) => join(runFolder, "replay");
+/** Where replayed text lies as shards of the run's tokenizer. */
+export const replayFolder = (runFolder: string) => join(runFolder, "replay");
 
 function requireSameTokenizer(replay: string, shards: string): void {
   const [theirs, ours] = [replay, shards].map((folder) => readTokenizerJson(join(folder, "tokenizer.json")).toJson());

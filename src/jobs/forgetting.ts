@@ -1,5 +1,5 @@
 /** What a continued run has learned and lost: beside the model that it continued, and beside training from scratch at equal compute. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openDocumentStore } from "../corpus/index.ts";
 import { type ComparedBitsPerByte, compareBitsPerByte, type DocumentScores } from "../evaluation/index.ts";
@@ -73,13 +73,22 @@ export interface ForgettingReport {
 export async function forgettingReport(runFolder: string, options: ForgettingOptions): Promise<ForgettingReport> {
   const continuation = readContinuation(runFolder);
   const description = readRunDescription(runFolder);
+  const { kind } = description.objective;
+  if (kind !== "next-token") {
+    throw new UsageError(
+      `${runFolder} has the objective ${kind}: bits per byte are those of models of the next token`,
+      {
+        remedy: "Compare its checkpoints by probes or tasks: tilth eval --help",
+      },
+    );
+  }
   const training = trainingConfiguration.parse(description.training);
-  const checkpoint = await finishedCheckpoint(runFolder, training.steps);
+  const { checkpoint, steps } = await finishedCheckpoint(runFolder, training.steps);
   const places = placesOf(runFolder);
   const [domain, general] = [options.domain ?? places.corpus, options.general ?? generalCorpus(continuation)];
   const learningRate = continuation.baseLearningRate ?? training.learningRate;
   const scratch = options.fromScratch
-    ? await trainFromScratch(runFolder, description, learningRate, options)
+    ? await trainFromScratch(runFolder, description, { steps, learningRate }, options)
     : undefined;
 
   const base = readModelConfiguration(continuation.base);
@@ -113,7 +122,7 @@ export async function forgettingReport(runFolder: string, options: ForgettingOpt
     fromScratch:
       scratchScores === undefined
         ? null
-        : { ...compareBitsPerByte(scratchScores, onDomain.after), steps: training.steps, learningRate },
+        : { ...compareBitsPerByte(scratchScores, onDomain.after), steps, learningRate },
     curve: await curveOf(runFolder, scratch !== undefined, training.batchSequences * training.sequenceLength),
   };
 }
@@ -141,11 +150,13 @@ function withoutSection(card: string): string {
   return at === -1 ? card : card.slice(0, at);
 }
 
-async function finishedCheckpoint(runFolder: string, steps: number): Promise<string> {
+/** The last checkpoint of a run that came to its end, and the steps that it took. */
+async function finishedCheckpoint(runFolder: string, wanted: number): Promise<{ checkpoint: string; steps: number }> {
   const checkpoint = await latestCheckpoint(runFolder, () => {});
   const stopped = new RunLog(runFolder).read().some(({ kind }) => kind === "early-stop");
-  if (checkpoint !== undefined && (readState(checkpoint).step === steps || stopped)) return checkpoint;
-  throw new TilthError(`${runFolder} has not come to its end, step ${steps}`, {
+  const steps = checkpoint === undefined ? 0 : readState(checkpoint).step;
+  if (checkpoint !== undefined && (steps === wanted || stopped)) return { checkpoint, steps };
+  throw new TilthError(`${runFolder} has not come to its end, step ${wanted}`, {
     remedy: `Finish it first: tilth train --resume ${runFolder}`,
   });
 }
@@ -167,18 +178,24 @@ function generalCorpus({ base, replay }: ContinuationFacts): string {
 async function trainFromScratch(
   runFolder: string,
   { device, model, training, objective }: RunDescription,
-  learningRate: number,
+  settings: { readonly steps: number; readonly learningRate: number },
   { onTraining, signal }: ForgettingOptions,
 ): Promise<string> {
   const folder = fromScratchFolder(runFolder);
   mkdirSync(folder, { recursive: true });
-  const settings = { ...training, learningRate, keepCheckpoints: 1 };
+  // Equal compute: it must not end before the continued run did.
+  const { earlyStop: _, ...same } = training;
   const { shards } = placesOf(runFolder);
   const resume = (await latestCheckpoint(folder, () => {})) !== undefined;
+  // What an attempt without a checkpoint logged is done again.
+  if (!resume) rmSync(placesOf(folder).log, { force: true });
   // Its configuration is checked again: one that is finished is only opened.
   const { checkpoint } = await runJob(
     trainJob,
-    { runFolder: folder, shards, device, model, training: settings, objective, resume, files: {} },
+    {
+      ...{ runFolder: folder, shards, device, model, objective, resume, files: {} },
+      training: { ...same, ...settings, keepCheckpoints: 1 },
+    },
     { onEvent: onTraining, signal },
   );
   return checkpoint;

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseRunConfiguration } from "../config/index.ts";
 import { type Progress, TilthError } from "../foundation/index.ts";
+import { replayFolder } from "./continuation.ts";
 import { buildRunCorpus, type RunHooks, tokenizeRun } from "./run.ts";
 import { placesOf, readRunDescription } from "./run-folder.ts";
 import { readShards } from "./tokenize.ts";
@@ -27,7 +28,7 @@ export async function rebuildShards(runFolder: string, hooks: RunHooks<Progress>
     );
   }
   // Without its manifest a shard folder is made anew, and its tokenizer with it.
-  rmSync(manifest, { force: true });
+  for (const folder of [places.shards, replayFolder(runFolder)]) rmSync(join(folder, "shards.json"), { force: true });
   const { tokens } = await tokenizeRun(run, corpus, hooks);
   if (before === undefined || tokens === before) return;
   throw new TilthError(`the shards made anew have ${tokens} tokens, those before had ${before}`, {

@@ -130,6 +130,13 @@ describe("a model that is continued on other text", () => {
     expect(card.match(/## What continuing gained and lost/g)).toHaveLength(1);
   });
 
+  it("tilth tokenizer extend writes a tokenizer that begins as the base's", () => {
+    const words = ["--corpus", "domain/corpus", "--add", "40", "--out", "extended.json"];
+    expect(does("tokenizer", "extend", latest("base"), ...words).stderr).toMatch(/: 512 tokens and 40 new ones/);
+    const [base, extended] = [join(latest("base"), "tokenizer.json"), place("extended.json")].map(readTokenizerJson);
+    expect(basePieces(extended, base).size).toBe(40);
+  });
+
   it("refuses what is unwise, unless the risk is accepted, and says what a setting lacks", async () => {
     const planned = async (...overrides: string[]) =>
       planContinuation((await loadRun(place("domain.json"), overrides)) as RunConfiguration);

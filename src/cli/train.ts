@@ -40,7 +40,7 @@ export const train: Command = {
     },
     run: { describe: "the run's folder instead of the configuration's", placeholder: "folder" },
     "continue-from": {
-      describe: "a Hugging Face folder: the run starts from its model, weights and tokenizer",
+      describe: "a Hugging Face folder, or a run: the new run starts from its model, weights and tokenizer",
       placeholder: "folder",
     },
     replay: {
@@ -60,7 +60,7 @@ export const train: Command = {
   examples: [
     "tilth train",
     "tilth train my-run.yaml --set training.steps=500 --run runs/short",
-    "tilth train --continue-from runs/quickstart/checkpoints/step-0000650 --replay runs/quickstart --peak-of-base 0.5",
+    "tilth train examples/continue.yaml --continue-from runs/quickstart --replay runs/quickstart --peak-of-base 0.5",
     "tilth train --resume runs/quickstart",
   ],
   async run(input) {

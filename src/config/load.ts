@@ -26,12 +26,22 @@ export async function loadRun(
   path: string,
   overrides: readonly string[] = [],
 ): Promise<RunConfiguration | PairsRunConfiguration> {
-  const configuration = parseRun(await readSettings(path, overrides), basename(path));
   const base = dirname(resolve(path));
+  const settings = await readSettings(path, overrides);
+  // The model is read while the settings are checked.
+  if (typeof settings.continueFrom === "string")
+    settings.continueFrom = checkpointAt(resolve(base, settings.continueFrom));
+  const configuration = parseRun(settings, basename(path));
   if (!isPairsRun(configuration)) return withAbsolutePaths(configuration, base);
   const { images } = configuration;
   const runFolder = resolve(base, configuration.runFolder);
   return { ...configuration, runFolder, images: { ...images, path: resolve(base, images.path) } };
+}
+
+/** The folder itself, or the last checkpoint where it is a run's. */
+function checkpointAt(folder: string): string {
+  const latest = join(folder, "checkpoints", "latest");
+  return existsSync(latest) ? join(folder, "checkpoints", readFileSync(latest, "utf8").trim()) : folder;
 }
 
 /** The settings in a configuration file with the overrides, not yet checked. */

@@ -27,7 +27,9 @@ export const runConfiguration = settingsObject("run", {
     .string()
     .min(1)
     .optional()
-    .describe("a Hugging Face folder whose model, weights and tokenizer the run starts from"),
+    .describe(
+      "a Hugging Face folder whose model, weights and tokenizer the run starts from; or a run, for its last checkpoint",
+    ),
   continuation: continuationConfiguration.prefault({}),
   device: deviceConfiguration.prefault({}),
   corpus: settingsObject("corpus", {

@@ -65,8 +65,9 @@ describe("a model that is continued on other text", () => {
     const model = { model: { architecture: "llama", layers: 2, width: 64, attentionHeads: 2 } };
     does("train", configuration("base", "general", model, { steps: 60 }));
     const domain = configuration("domain", join(root, "examples", "peps"));
-    const ran = does("train", domain, "--continue-from", latest("base"), "--replay", "base", "--peak-of-base", "0.5");
+    const ran = does("train", domain, "--continue-from", "base", "--replay", "base", "--peak-of-base", "0.5");
     expect(ran.stderr).toMatch(/warms up in 4 of 40 steps to 0.00200, 0.500 of the base's 0.004/);
+    expect(ran.stderr).toContain(`Model, weights and tokenizer of ${latest("base")}`);
     expect(ran.stderr).not.toMatch(/no general text is replayed/);
   });
 

@@ -34,10 +34,8 @@ ${plotSection("From what was read to what was kept", plots.funnel)}
 ${reasonTable("Rejected, by the first reason", report.rejectedByReason, total)}
 ${groupTable("By kind", report.byKind)}
 ${groupTable("By licence decision", report.byLicenceDecision)}
-${plots.licences}
-${groupTable("By licence", report.byLicence)}
-${plots.languages}
-${groupTable("By language", report.byLanguage)}
+${groupTable("By licence", report.byLicence, plots.licences)}
+${groupTable("By language", report.byLanguage, plots.languages)}
 ${plotSection("Length", plots.lengths)}
 ${groupTable(`Largest of ${formatCount(report.sources)} sources`, report.topSources)}
 <section>
@@ -136,7 +134,7 @@ function reasonTable(title: string, reasons: readonly Reason[], total: Amount): 
   return `<section>\n<h2>${escapeHtml(title)}</h2>\n${rows(["Reason", "Documents", "Bytes", "Of all documents"], body)}\n</section>`;
 }
 
-function groupTable(title: string, groups: readonly Group[]): string {
+function groupTable(title: string, groups: readonly Group[], plot = ""): string {
   const body = groups.map((one) => [
     escapeHtml(one.name),
     formatCount(one.documents),
@@ -146,7 +144,7 @@ function groupTable(title: string, groups: readonly Group[]): string {
     bar(one.keptBytes, one.bytes),
   ]);
   const head = ["", "Documents", "Bytes", "Kept", "Bytes kept", "Share kept"];
-  return `<section>\n<h2>${escapeHtml(title)}</h2>\n${rows(head, body)}\n</section>`;
+  return `<section>\n<h2>${escapeHtml(title)}</h2>\n${plot}\n${rows(head, body)}\n</section>`;
 }
 
 function kindsOf(measures: readonly MeasureQuantiles[]): string[] {
@@ -183,5 +181,5 @@ function rows(head: readonly string[], body: readonly (readonly string[])[]): st
 
 function bar(part: number, whole: number): string {
   const share = whole === 0 ? 0 : (100 * part) / whole;
-  return `<span class="bar"><i style="width:${share.toFixed(1)}%"></i></span> ${formatShare(part, whole)}`;
+  return `<span class="bar"><i style="width:${share.toFixed(1)}%"></i></span> <span class="share">${formatShare(part, whole)}</span>`;
 }

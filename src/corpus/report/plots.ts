@@ -68,7 +68,7 @@ function bars({ plot, draw }: Plots, title: string, axis: string, rows: readonly
   );
 }
 
-function mixturePlot(plots: Plots, { mixture: { plan, groups } }: CorpusReport): string {
+function mixturePlot(plots: Plots, { mixture: { plan, groups }, splits }: CorpusReport): string {
   if (plan !== null) {
     const rows = plan.groups.slice(0, shownRows).map(
       ({ name, share, wantedShare, epochs, tokens, capped }): Row => ({
@@ -79,7 +79,7 @@ function mixturePlot(plots: Plots, { mixture: { plan, groups } }: CorpusReport):
     );
     return bars(plots, "Mixture of the training tokens by group", "Share of tokens →", rows);
   }
-  const whole = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const whole = splits.find(({ name }) => name === "train")?.bytes ?? 0;
   const rows = groups.slice(0, shownRows).map(
     ({ source, kind, bytes }): Row => ({
       name: `${source} (${kind})`,
@@ -159,7 +159,9 @@ function lengthsPlot({ plot, draw }: Plots, lengths: readonly LengthClass[]): st
 
 /** A small histogram; the measure's name and threshold stand beside it in the table. */
 function measurePlot({ plot, draw }: Plots, { kind, measure, from, to, counts }: MeasureHistogram): string {
-  const classWidth = (to - from) / counts.length || 1;
+  // Where all documents have one value, there is one bar, and nothing to measure its width by.
+  const single = from === to;
+  const classWidth = single ? 1 : (to - from) / counts.length;
   const data = counts.map((documents, at) => ({
     from: from + at * classWidth,
     to: from + (at + 1) * classWidth,
@@ -171,8 +173,8 @@ function measurePlot({ plot, draw }: Plots, { kind, measure, from, to, counts }:
       description: `from ${formatValue(from)} to ${formatValue(to)}, documents in ${counts.length} equal classes: ${counts.join(" ")}`,
     },
     {
-      ...{ width: 180, height: 56, margin: 2, marginBottom: 16 },
-      x: { label: null, ticks: 2 },
+      ...{ width: 180, height: 56, margin: 2, marginBottom: 16, marginLeft: 14, marginRight: 14 },
+      x: { label: null, ticks: single ? [from] : 2, tickFormat: (value: number) => formatValue(value) },
       y: { axis: null },
       marks: [plot.rectY(data, { x1: "from", x2: "to", y: "documents", fill: "var(--green)" }), plot.ruleY([0])],
     },

@@ -24,6 +24,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; white-space:
 th { font-weight: 600; color: var(--soft); }
 .bar { display: inline-block; width: 6rem; height: .6rem; background: var(--track); border-radius: .3rem; overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--green); }
+.share { display: inline-block; min-width: 3.2rem; }
 svg { max-width: 100%; height: auto; display: block; }
 td svg { width: 180px; height: 56px; }
 details { margin: .5rem 0; }

@@ -3,6 +3,8 @@ export * from "./bootstrap.ts";
 export * from "./compiler.ts";
 export * from "./errors.ts";
 export * from "./files.ts";
+export * from "./garbage.ts";
+export * from "./glob.ts";
 export * from "./html.ts";
 export * from "./native-library.ts";
 export * from "./progress.ts";

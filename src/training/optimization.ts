@@ -1,6 +1,7 @@
 /** Optimizer, weight average and telemetry as a run's configuration asks for them: the same for every objective. */
 import type { Communicator } from "../cluster/index.ts";
 import { AdamW, type Backend, Muon, type Optimizer, type ParameterArena, tensorOver } from "../engine/index.ts";
+import { globExpression } from "../foundation/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 import { WeightAverage } from "./weight-average.ts";
 
@@ -13,7 +14,10 @@ export function createOptimizer(
   ranks: Pick<Communicator, "rank" | "size">,
   shardState: boolean,
 ): Optimizer {
-  const rules = groups.map(({ parameters, ...treatment }) => ({ pattern: patternOf(parameters), treatment }));
+  const rules = groups.map(({ parameters, ...treatment }) => ({
+    pattern: new RegExp(`^${globExpression(parameters)}$`),
+    treatment,
+  }));
   const settings = {
     ...optimizer,
     maximumGradientNorm: optimizer.maximumGradientNorm ?? Number.POSITIVE_INFINITY,
@@ -28,16 +32,6 @@ export function createOptimizer(
   return optimizer.kind === "muon"
     ? new Muon(arena, settings, sharing)
     : new AdamW(arena, settings, undefined, sharing);
-}
-
-/** `*` stands for any characters. */
-function patternOf(glob: string): RegExp {
-  return new RegExp(
-    `^${glob
-      .split("*")
-      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
-      .join(".*")}$`,
-  );
 }
 
 /** The average that the configuration asks for. */

@@ -1,4 +1,5 @@
 /** The group of every document, as an SQL expression over the store's columns. */
+import { globExpression } from "../../foundation/index.ts";
 import { sqlString } from "../store/index.ts";
 import type { MixtureGroup, MixtureSettings } from "./settings.ts";
 
@@ -30,9 +31,5 @@ function conditionsOf({ sources, kinds, languages, licences, measure, minimum, b
 
 function matches(pattern: string): string {
   if (!pattern.includes("*")) return `source = ${sqlString(pattern)}`;
-  const expression = pattern
-    .split("*")
-    .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
-    .join(".*");
-  return `regexp_full_match(source, ${sqlString(expression)})`;
+  return `regexp_full_match(source, ${sqlString(globExpression(pattern))})`;
 }

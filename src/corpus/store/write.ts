@@ -2,12 +2,17 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBDataChunk, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
+import { collectGarbage, garbageBelow } from "../../foundation/index.ts";
 import type { DocumentRow } from "../document.ts";
 import { columns, rowValues } from "./columns.ts";
 import { documentsName } from "./manifest.ts";
 
 /** So much text waits in JavaScript before it goes to DuckDB. */
 const bufferedBytes = 8_000_000;
+/** Rows leave garbage many times their size behind them: so much of it, and no more, beside what DuckDB takes. */
+const garbageBytes = 64_000_000;
+/** DuckDB's allocator gives memory back once so much is free; its own default is many times that. */
+const allocatorFlushes = { allocator_flush_threshold: "16MB", allocator_bulk_deallocation_flush_threshold: "16MB" };
 /** DuckDB holds a row group in memory to write it; its default of 122,880 rows would be gigabytes of text. */
 export const rowGroupRows = 2048;
 
@@ -24,6 +29,7 @@ export async function writeDocuments(
   // One thread: several hold a row group each, and where their row groups end depends on how many there are.
   const instance = await DuckDBInstance.create(":memory:", {
     threads: "1",
+    ...allocatorFlushes,
     ...(memoryLimit === undefined ? {} : { memory_limit: memoryLimit }),
   });
   try {
@@ -37,6 +43,7 @@ export async function writeDocuments(
       const chunk = DuckDBDataChunk.create(columns.map((_, column) => appender.columnType(column)));
       let waiting: DuckDBValue[][] = [];
       let buffered = 0;
+      const boundGarbage = garbageBelow(garbageBytes);
       const flush = () => {
         chunk.reset();
         chunk.setRows(waiting);
@@ -50,12 +57,14 @@ export async function writeDocuments(
         buffered += row.bytes;
         if (buffered < bufferedBytes && waiting.length < rowGroupRows) continue;
         flush();
+        boundGarbage();
         // Signals and timers get their turn.
         await new Promise((resolve) => setImmediate(resolve));
       }
       if (waiting.length > 0) flush();
       chunk.reset();
       appender.closeSync();
+      collectGarbage();
       const target = sqlString(join(folder, documentsName));
       await connection.run(
         `COPY building.documents TO ${target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows})`,

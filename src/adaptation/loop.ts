@@ -1,6 +1,6 @@
 /** The loop of every adaptation: batch, gradients, step; validation, guards, early stopping; the best weights in the end. */
 import type { Engine, ParameterArena } from "../engine/index.ts";
-import { InterruptedError, mixKeys } from "../foundation/index.ts";
+import { InterruptedError, mixKeys, TilthError } from "../foundation/index.ts";
 import { sequencesFrom } from "../objectives/index.ts";
 import { learningRateAt } from "../training/index.ts";
 import { type AdaptationFigures, type GuardResult, judge } from "./guards/index.ts";
@@ -107,6 +107,11 @@ export async function runAdaptation(
       step += 1;
       const examples = sequencesFrom((step - 1) * batch, batch, task.examples, settings.seed);
       const loss = await task.gradients(examples, mixKeys(settings.seed, step));
+      if (!Number.isFinite(loss)) {
+        throw new TilthError(`the loss of step ${step} is ${loss}: nothing was written`, {
+          remedy: `Lower the learning rate (${settings.learningRate}).`,
+        });
+      }
       await optimizer.update(learningRateAt(step, { steps, learningRate: settings.learningRate, schedule }));
       hooks.emit({ kind: "step", step, steps, loss });
       if (step % validateEvery === 0 || step === steps) goesOn = await validate(step);

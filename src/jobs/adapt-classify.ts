@@ -2,18 +2,13 @@
 import {
   type AdaptationReport,
   adaptToClasses,
-  balancedDraw,
   type ClassifyResult,
-  classesOf,
   classNumbers,
   type DataFile,
-  describeData,
   describeParent,
   type ExamplePart,
-  heldOut,
   ImageHead,
   imageExamples,
-  type LabelFields,
   labelledTexts,
   labelledWords,
   madeBy,
@@ -31,44 +26,16 @@ import { readRows } from "../evaluation/index.ts";
 import { TilthError } from "../foundation/index.ts";
 import { ImageLoader, readPairs } from "../images/index.ts";
 import { PairStream } from "../training/index.ts";
-import {
-  type AdaptCommonInput,
-  type AdaptEvent,
-  generalLossFor,
-  loadForAdaptation,
-  present,
-  requireNoOutput,
-} from "./adapt-common.ts";
+import { type AdaptClassifyInput, filesOf, type Part, partsOf } from "./adapt-classes.ts";
+import { type AdaptEvent, generalLossFor, loadForAdaptation, requireNoOutput } from "./adapt-common.ts";
 import { openDevice } from "./device.ts";
 import { loadImageTextModel } from "./image-text-model.ts";
 import type { Job, JobContext } from "./job.ts";
 import { recordAdaptation } from "./record-lineage.ts";
 
-export interface AdaptClassifyInput extends AdaptCommonInput {
-  /** Files of labelled texts or words, or sets of pictures that name classes. */
-  readonly train: string;
-  readonly validation?: string;
-  readonly test?: string;
-  readonly what: TextTask | "image";
-  readonly fields: LabelFields;
-  readonly classes?: readonly string[];
-  /** Training examples, as many of every class as that allows; all if left out. */
-  readonly labels?: number;
-  /** Share of the training examples that is held out where no validation file is given. */
-  readonly validationShare: number;
-  /** Random weights instead of the checkpoint's: what pre-training is worth. */
-  readonly fromScratch: boolean;
-}
-
 export interface AdaptClassifyOutput {
   readonly report: AdaptationReport;
   readonly output: string;
-}
-
-/** Labelled examples of one file, of whatever kind. */
-interface Part<Content> {
-  readonly contents: readonly Content[];
-  readonly file: string;
 }
 
 export const adaptClassifyJob: Job<AdaptClassifyInput, AdaptEvent, AdaptClassifyOutput> = {
@@ -196,58 +163,6 @@ async function classifyPictures(input: AdaptClassifyInput, backend: Backend, con
   } finally {
     await loader.close();
   }
-}
-
-function filesOf({ train, validation, test }: AdaptClassifyInput): string[] {
-  return [train, validation, test].filter((file) => file !== undefined);
-}
-
-/** Reads all parts, names the classes and sets validation examples aside. */
-async function partsOf<Content>(
-  input: AdaptClassifyInput,
-  read: (file: string | undefined) => Promise<Part<Content> | undefined>,
-  labelsOf: (content: Content) => readonly string[],
-) {
-  const train = (await read(input.train))!;
-  const [validation, test] = [await read(input.validation), await read(input.test)];
-  const classes = classesOf(train.contents.flatMap(labelsOf), input.classes);
-  const first = classNumbers(
-    train.contents.map((content) => labelsOf(content)[0]),
-    classes,
-    "the training examples",
-  );
-  const drawn = input.labels === undefined ? [...first.keys()] : balancedDraw(first, input.labels, input.settings.seed);
-  if (input.labels !== undefined && drawn.length < input.labels) {
-    throw new TilthError(`--labels asks for ${input.labels} examples, ${input.train} has ${drawn.length}`);
-  }
-  const ownClasses = Int32Array.from(drawn, (index) => first[index]);
-  const split =
-    validation === undefined
-      ? heldOut(drawn.length, input.validationShare, input.settings.seed, ownClasses)
-      : { train: [...drawn.keys()], held: [] };
-  const indices = {
-    train: split.train.map((index) => drawn[index]),
-    validation: validation ? [...validation.contents.keys()] : split.held.map((index) => drawn[index]),
-  };
-  const licence = input.licence ?? null;
-  const files = present([
-    await describeData("train", train.file, indices.train.length, licence),
-    validation && (await describeData("validation", validation.file, indices.validation.length, licence)),
-    test && (await describeData("test", test.file, test.contents.length, licence)),
-  ]);
-  return {
-    ...{ classes, files, all: [train, validation, test].filter((part) => part !== undefined) },
-    /** Every part made into examples; parts of one file share them. */
-    map(make: (part: Part<Content>, whose: string) => ExamplePart["examples"]) {
-      const trained = make(train, "the training examples");
-      const held = validation ? make(validation, "the validation examples") : trained;
-      return {
-        train: { examples: trained, indices: indices.train },
-        validation: { examples: held, indices: indices.validation },
-        ...(test && { test: { examples: make(test, "the test examples"), indices: [...test.contents.keys()] } }),
-      };
-    },
-  };
 }
 
 async function reportOf(

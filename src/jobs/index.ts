@@ -1,7 +1,8 @@
 /** Work off the main thread: each job in a file of its own, run by `runJob`. */
 
 export type { ChatOptions } from "./adapt-chat.ts";
-export { type AdaptClassifyInput, type AdaptClassifyOutput, adaptClassifyJob } from "./adapt-classify.ts";
+export type { AdaptClassifyInput } from "./adapt-classes.ts";
+export { type AdaptClassifyOutput, adaptClassifyJob } from "./adapt-classify.ts";
 export type { AdaptCommonInput, AdaptEvent } from "./adapt-common.ts";
 export { type AdaptPreferencesInput, type AdaptPreferencesOutput, adaptPreferencesJob } from "./adapt-preferences.ts";
 export { type AdaptTextInput, type AdaptTextOutput, adaptTextJob } from "./adapt-text.ts";
@@ -48,6 +49,7 @@ export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export { type MeasureRankOutput, measureRankJob } from "./measure-rank.ts";
 export { type MergeAdapterInput, mergeAdapterJob } from "./merge-adapter.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
+export { type PredictClassesInput, type Prediction, predictClassesJob } from "./predict-classes.ts";
 export { rebuildShards } from "./rebuild-shards.ts";
 export { buildRecordedCorpus, mergeRecordedParts, recordExport } from "./record-lineage.ts";
 export { reportContext } from "./report-context.ts";

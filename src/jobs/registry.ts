@@ -19,6 +19,7 @@ import { measurePairsJob } from "./measure-pairs.ts";
 import { measureRankJob } from "./measure-rank.ts";
 import { mergeAdapterJob } from "./merge-adapter.ts";
 import { planMixtureJob } from "./plan-mixture.ts";
+import { predictClassesJob } from "./predict-classes.ts";
 import { scoreDocumentsJob } from "./score-documents.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
@@ -38,6 +39,7 @@ const jobs = [
   adaptPreferencesJob,
   bestOfJob,
   mergeAdapterJob,
+  predictClassesJob,
   embedJob,
   evaluateJob,
   scoreDocumentsJob,

@@ -53,8 +53,10 @@ describe("instruction tuning", () => {
     expect(report).toMatchObject({ stage: "instruct", method: "sft", parent: { stage: "base" } });
     const [loss] = report.trade;
     expect(loss.after!).toBeLessThan(0.3 * loss.before!);
-    expect(verdicts(report)).toMatchObject({ overfit: "passed", divergence: "tripped", preference: "not measured" });
-    expect(report.trade.map(({ name }) => name)).toContain("refusals of requests to decline");
+    expect(verdicts(report)).toMatchObject({ overfit: "passed", refusals: "passed", divergence: "not measured" });
+    const trade = Object.fromEntries(report.trade.map((one) => [one.name, one.after]));
+    expect(trade["KL from the reference"]).toBeGreaterThan(0);
+    expect(trade["refusing rather than complying"]).toBeGreaterThan(0);
     const config = JSON.parse(readFileSync(join(output, "tokenizer_config.json"), "utf8")) as { chat_template: string };
     expect(config.chat_template).toBe(readFileSync(join(output, "chat_template.jinja"), "utf8"));
     expect((await verifyLineage(output)).every(({ state }) => state === "intact")).toBe(true);

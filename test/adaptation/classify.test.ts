@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AdaptationReport } from "../../src/adaptation/index.ts";
 import type { Backend } from "../../src/engine/index.ts";
 import { readSafetensors } from "../../src/formats/index.ts";
-import { type AdaptClassifyInput, adaptClassifyJob } from "../../src/jobs/adapt-classify.ts";
+import type { AdaptClassifyInput } from "../../src/jobs/adapt-classes.ts";
+import { adaptClassifyJob } from "../../src/jobs/adapt-classify.ts";
 import { loadModel } from "../../src/jobs/checkpoint-reader.ts";
+import { predictClassesJob } from "../../src/jobs/predict-classes.ts";
 import { device, listening, quick, sentences, workplace, writeLines } from "./support.ts";
 
 let place: { folder: string; checkpoint: string; backend: Backend };
@@ -66,6 +68,13 @@ describe("a healthy fine-tune", () => {
     const config = JSON.parse(readFileSync(join(output, "config.json"), "utf8")) as Record<string, unknown>;
     expect(config.architectures).toEqual(["LlamaForSequenceClassification"]);
     expect(readFileSync(join(output, "README.md"), "utf8")).toContain("Stage: **fine-tuned**");
+    const asked = sentences(100, 2);
+    const texts = asked.map(({ text }) => text);
+    const predictions = await predictClassesJob.run({ checkpoint: output, texts, device }, listening() as never);
+    const right = predictions.filter(({ label }, index) => label === asked[index].label).length;
+    expect(right / 100).toBeCloseTo(report.test!.accuracy.value, 10);
+    const nothing = { checkpoint: place.checkpoint, texts, device };
+    await expect(predictClassesJob.run(nothing, listening() as never)).rejects.toThrow("holds no classifier of texts");
     // The language model in it is still one.
     loadModel(output, place.backend).model.dispose();
   });

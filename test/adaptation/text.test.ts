@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AdaptationReport } from "../../src/adaptation/index.ts";
-import type { Backend } from "../../src/engine/index.ts";
+import { type AdaptationReport, runAdaptation } from "../../src/adaptation/index.ts";
+import { type Backend, Engine, ParameterArena } from "../../src/engine/index.ts";
 import { type AdaptTextInput, adaptTextJob } from "../../src/jobs/adapt-text.ts";
 import { loadModel } from "../../src/jobs/checkpoint-reader.ts";
 import { mergeAdapterJob } from "../../src/jobs/merge-adapter.ts";
@@ -81,6 +81,27 @@ describe("narrowing", () => {
     const blind = await adapt({ checkpoint: base, train: { texts }, settings: quick({ steps: 4 }) });
     expect(narrowing(blind.report).verdict).toBe("not measured");
   });
+});
+
+it("a loss that is no number ends it with what to do", async () => {
+  const engine = new Engine(place.backend);
+  const specification = {
+    name: "x",
+    shape: [4],
+    initialization: { kind: "constant", value: 0 },
+    decay: false,
+  } as const;
+  const arena = new ParameterArena(place.backend, [specification]);
+  const task = {
+    examples: 8,
+    gradients: () => Promise.resolve(Number.NaN),
+    validate: () => Promise.resolve({ trainLoss: 1, validationLoss: 1 }),
+  };
+  const run = runAdaptation(engine, [arena], task, quick(), { emit() {}, shouldStop: () => false });
+  await expect(run).rejects.toThrow("the loss of step 1 is NaN: nothing was written");
+  const stopped = runAdaptation(engine, [arena], task, quick(), { emit() {}, shouldStop: () => true });
+  await expect(stopped).rejects.toThrow("was stopped at step 0");
+  arena.dispose();
 });
 
 describe("prompts and responses", () => {

@@ -4,6 +4,10 @@ import type { CommandGroup } from "../command.ts";
 export const adapt: CommandGroup = {
   summary: "after pre-training: fine-tune and align a checkpoint, with guards",
   commands: {
+    predict: {
+      summary: "the class of each text, from a checkpoint that classify has made",
+      load: async () => (await import("./predict.ts")).predict,
+    },
     full: {
       summary: "all weights, on texts or on prompts with responses",
       load: async () => (await import("./text.ts")).full,

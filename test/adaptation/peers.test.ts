@@ -57,6 +57,38 @@ print(json.dumps([sum(losses) / len(rows), sum(right) / len(rows)]))`;
     expect(accuracy).toBe(report.test!.accuracy.value);
   });
 
+  it("peft loads a classifier's adapter with its head, and gives the same loss", async () => {
+    const train = writeLines(join(place.folder, "train.jsonl"), sentences(120, 1));
+    const test = writeLines(join(place.folder, "test.jsonl"), sentences(20, 2));
+    const settings = quick({ steps: 20, lora: { rank: 4 } });
+    const { report, output } = await adaptClassifyJob.run(
+      {
+        ...{ checkpoint: place.checkpoint, output: join(place.folder, "adapter"), device, settings, merge: false },
+        ...{ train, test, what: "sequence", validationShare: 0.25, fromScratch: false },
+        fields: { text: "text", label: "label" },
+      },
+      listening(),
+    );
+    const program = `
+import json, sys, torch
+from peft import PeftModel
+from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast
+base = AutoModelForSequenceClassification.from_pretrained(sys.argv[1], num_labels=2, dtype=torch.float32)
+model = PeftModel.from_pretrained(base, sys.argv[2])
+tokenizer = PreTrainedTokenizerFast(tokenizer_file=sys.argv[1] + "/tokenizer.json")
+rows = [json.loads(line) for line in open(sys.argv[3])]
+end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+losses = []
+for row in rows:
+    ids = torch.tensor([[end] + tokenizer(row["text"])["input_ids"]])
+    with torch.no_grad():
+        logits = model(input_ids=ids).logits
+    losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor([["bad", "good"].index(row["label"])])).item())
+print(json.dumps([sum(losses) / len(rows)]))`;
+    const [loss] = run(program, place.checkpoint, output, test);
+    expect(loss).toBeCloseTo(report.test!.loss, 4);
+  });
+
   it.each(["llama", "gpt2", "qwen2"])("peft loads an adapter, and gives the same logits: %s", async (name) => {
     const folder = join(place.folder, name);
     const engine = new Engine(place.backend);

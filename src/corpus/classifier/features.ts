@@ -1,6 +1,5 @@
 /** Hashed n-grams of words and characters: what the classifier sees of a text. */
-import { characterFlags, lowerCase, UNSPACED, WORD_PART } from "../normalise/characters.ts";
-import { finaliseHash } from "../normalise/hashing.ts";
+import { characterFlags, finaliseHash, lowerCase, UNSPACED, WORD_PART } from "../text/index.ts";
 
 /** How texts become features. */
 export interface FeatureSettings {

@@ -1,6 +1,6 @@
 /** Evaluation coverage for a terminal. */
 import type { Estimate } from "../../foundation/index.ts";
-import { formatBytes, formatCount, formatShare, printable, shorten } from "../report/format.ts";
+import { formatBytes, formatCount, formatShare, printable, shorten } from "../display.ts";
 import { coveringDocuments, type TaskCoverage } from "./coverage.ts";
 
 const shownTopics = 10;

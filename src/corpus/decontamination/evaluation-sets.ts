@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { z } from "zod";
 import { hashFile, messageOf, settingsObject, TilthError } from "../../foundation/index.ts";
-import { sqlString } from "../store/write.ts";
+import { sqlString } from "../store/index.ts";
 
 const shape = {
   name: z

@@ -1,5 +1,5 @@
 /** From signatures to clusters of near-duplicates. */
-import { finaliseHash } from "../normalise/hashing.ts";
+import { finaliseHash } from "../text/index.ts";
 import type { DeduplicationSettings } from "./settings.ts";
 import { estimateSimilarity } from "./signature.ts";
 import type { SignatureStore } from "./signature-store.ts";

@@ -2,8 +2,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { writeFully } from "../../foundation/index.ts";
-import { finaliseHash } from "../normalise/hashing.ts";
-import { textKernels } from "../text/index.ts";
+import { finaliseHash, textKernels } from "../text/index.ts";
 import { type RepeatSearch, removeSpans } from "./repeats.ts";
 
 /** What counts as a piece, and which pieces count. */

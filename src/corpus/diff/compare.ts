@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { z } from "zod";
-import { type Amount, type CorpusReport, corpusReport } from "../report/figures.ts";
+import { type Amount, type CorpusReport, corpusReport } from "../report/index.ts";
 import { type DocumentStore, fileView } from "../store/index.ts";
 import { settingsDifferences } from "./settings.ts";
 

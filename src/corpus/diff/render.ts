@@ -1,5 +1,5 @@
 /** The difference of two builds for a terminal: at most 110 columns, no colour. */
-import { formatBytes, formatCount, formatShare, formatValue, printable, shorten } from "../report/format.ts";
+import { formatBytes, formatCount, formatShare, formatValue, printable, shorten } from "../display.ts";
 import type { CorpusDiff, SettingChange, ShareChange, Side, Transition } from "./compare.ts";
 import { shareColumns } from "./compare.ts";
 

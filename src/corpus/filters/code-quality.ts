@@ -1,4 +1,4 @@
-import { LETTER } from "../normalise/characters.ts";
+import { LETTER } from "../text/index.ts";
 import { atLeast, atMost, defineFilter, share } from "./define.ts";
 
 const oneLongLine =

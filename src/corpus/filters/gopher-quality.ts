@@ -1,4 +1,4 @@
-import { LETTER, lowerCase } from "../normalise/characters.ts";
+import { LETTER, lowerCase } from "../text/index.ts";
 import { atLeast, atMost, between, defineFilter, share } from "./define.ts";
 import type { Scan } from "./scan.ts";
 

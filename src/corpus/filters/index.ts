@@ -9,7 +9,7 @@ import { filters } from "./registry.ts";
 import { Scratch, scan } from "./scan.ts";
 import { countsAsDatatrove, type FilterSettings, filterSettings, rulesFor } from "./settings.ts";
 
-export { type FilterSettings, filterSettings } from "./settings.ts";
+export { type FilterSettings, filterSettings, rulesFor } from "./settings.ts";
 
 const wholeScratch = new Scratch();
 const proseScratch = new Scratch();
@@ -117,7 +117,7 @@ function describeOptional(threshold: Threshold | null | undefined): string | nul
 }
 
 /** `50–100000`, `at least 50` or `at most 0.1`. */
-function describeThreshold({ minimum, maximum }: Threshold): string {
+export function describeThreshold({ minimum, maximum }: Threshold): string {
   if (minimum === undefined) return `at most ${maximum}`;
   return maximum === undefined ? `at least ${minimum}` : `${minimum}–${maximum}`;
 }

@@ -1,7 +1,17 @@
 /** One pass over a text that finds its lines, words and characters; every filter measures from what it found. */
-import { BASE64, characterFlags, DIGIT, LETTER, SPACE, UNSPACED, WHITE, WORD_PART } from "../normalise/characters.ts";
-import { finaliseHash } from "../normalise/hashing.ts";
-import { type TextKernels, textKernels } from "../text/index.ts";
+import {
+  BASE64,
+  characterFlags,
+  DIGIT,
+  finaliseHash,
+  LETTER,
+  SPACE,
+  type TextKernels,
+  textKernels,
+  UNSPACED,
+  WHITE,
+  WORD_PART,
+} from "../text/index.ts";
 import { LineList, WordList } from "./positions.ts";
 
 /** A base64 run may continue on the next line if it filled at least so much of this one: encoders wrap at 64 or 76. */

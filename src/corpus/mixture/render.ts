@@ -1,5 +1,5 @@
 /** A mixture's plan as a table for people. */
-import { formatCount, formatShare, printable, shorten } from "../report/format.ts";
+import { formatCount, formatShare, printable, shorten } from "../display.ts";
 import type { MixturePlan, PlannedGroup } from "./plan.ts";
 
 const head = ["group", "documents", "tokens there", "wanted", "tokens", "share", "epochs", "cap"];

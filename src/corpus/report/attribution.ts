@@ -1,7 +1,7 @@
 /** The attribution file: whose work is in the training set, and under which licence. */
 import { z } from "zod";
+import { formatCount, printable } from "../display.ts";
 import type { DocumentStore } from "../store/index.ts";
-import { formatCount, printable } from "./format.ts";
 
 const sourceRow = z.object({
   source: z.string(),

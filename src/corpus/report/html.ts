@@ -1,9 +1,10 @@
 /** The data report as one HTML file without outside assets. */
 import { escapeHtml } from "../../foundation/index.ts";
 import { coveringDocuments } from "../coverage/index.ts";
+import { formatBytes, formatCount, formatShare, formatValue } from "../display.ts";
 import type { Amount, CorpusReport, Group, MeasureQuantiles, Reason } from "./figures.ts";
-import { formatBytes, formatCount, formatShare, formatValue, safetyLines } from "./format.ts";
 import { drawReport } from "./plots.ts";
+import { safetyLines } from "./safety.ts";
 import { style } from "./style.ts";
 
 /** The page. It loads nothing and runs no script; its plots have their figures as text and as tables too. */

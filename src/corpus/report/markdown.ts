@@ -1,6 +1,8 @@
 /** The data report as a section of the model card. */
+
+import { formatBytes, formatCount, formatShare, printable } from "../display.ts";
 import type { CorpusReport, Group } from "./figures.ts";
-import { formatBytes, formatCount, formatShare, printable, safetyLines } from "./format.ts";
+import { safetyLines } from "./safety.ts";
 
 const shown = 10;
 

@@ -1,7 +1,7 @@
 /** The plots of the HTML report, each from figures that stand in report.json too. */
 import { longestGram, type TaskCoverage } from "../coverage/index.ts";
+import { formatBytes, formatCount, formatShare, formatValue, printable, shorten } from "../display.ts";
 import type { CorpusReport, Group } from "./figures.ts";
-import { formatBytes, formatCount, formatShare, formatValue, printable, shorten } from "./format.ts";
 import type { FunnelStage, LengthClass, MeasureHistogram } from "./shapes.ts";
 import { type Draw, nameScale, openPlots } from "./svg.ts";
 

@@ -1,8 +1,8 @@
 /** Documents drawn from a store, to be looked at. */
 import { z } from "zod";
 import { UsageError } from "../../foundation/index.ts";
+import { printable } from "../display.ts";
 import type { DocumentStore } from "../store/index.ts";
-import { printable } from "./format.ts";
 
 /** Which documents are drawn. */
 export interface SampleOptions {

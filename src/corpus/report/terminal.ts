@@ -1,6 +1,8 @@
 /** The data report for a terminal: at most 100 columns, no colour, so that it reads the same in a log. */
+
+import { formatBytes, formatCount, formatShare, printable, shorten } from "../display.ts";
 import type { Amount, CorpusReport, Group, Reason } from "./figures.ts";
-import { formatBytes, formatCount, formatShare, printable, safetyLines, shorten } from "./format.ts";
+import { safetyLines } from "./safety.ts";
 
 const nameWidth = 44;
 const shown = 8;

@@ -1,8 +1,6 @@
 /** The thresholds that judged a corpus, from the settings that its manifest holds. */
-
 import { documentKinds } from "../document.ts";
-import type { Threshold } from "../filters/define.ts";
-import { rulesFor } from "../filters/settings.ts";
+import { describeThreshold, rulesFor } from "../filters/index.ts";
 import { type CorpusSettings, corpusSettings } from "../settings.ts";
 import type { CorpusManifest } from "../store/index.ts";
 
@@ -17,10 +15,5 @@ export function thresholdFor(kind: string, measure: string, settings: CorpusSett
   const known = documentKinds.find((name) => name === kind);
   if (known === undefined || settings === undefined) return null;
   const rule = rulesFor(known, settings.filters).find(({ name }) => name === measure);
-  return rule === undefined ? null : thresholdText(rule.threshold);
-}
-
-function thresholdText({ minimum, maximum }: Threshold): string {
-  if (minimum === undefined) return `at most ${maximum}`;
-  return maximum === undefined ? `at least ${minimum}` : `${minimum}–${maximum}`;
+  return rule === undefined ? null : describeThreshold(rule.threshold);
 }

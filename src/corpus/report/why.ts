@@ -1,8 +1,8 @@
 /** The story of one document: everything that was measured, what was asked of it, and what decided. */
 import { TilthError } from "../../foundation/index.ts";
+import { formatBytes, formatCount, formatValue, printable, shorten } from "../display.ts";
 import type { DocumentRow } from "../document.ts";
 import type { DocumentStore } from "../store/index.ts";
-import { formatBytes, formatCount, formatValue, printable, shorten } from "./format.ts";
 import { storedSettings, thresholdFor } from "./thresholds.ts";
 
 /** One measured value beside what the filter asked for; `passes` is null where nothing was asked. */

@@ -1,7 +1,7 @@
 /** The text kernels in C++ (native/text), built on first use; one library serves every processor. */
 import koffi from "koffi";
 import { buildNativeLibrary, CompilerMissingError, TilthError } from "../../foundation/index.ts";
-import { characterFlags, lowerCase } from "../normalise/characters.ts";
+import { characterFlags, lowerCase } from "./characters.ts";
 import type { TextKernels } from "./kernels.ts";
 import { slotsFor } from "./reference.ts";
 

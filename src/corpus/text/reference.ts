@@ -1,6 +1,6 @@
 /** The text kernels in plain TypeScript: what the native ones must equal, and what runs where there is no compiler. */
-import { characterFlags, lowerCase, UNSPACED, WHITE, WORD_PART } from "../normalise/characters.ts";
-import { finaliseHash } from "../normalise/hashing.ts";
+import { characterFlags, lowerCase, UNSPACED, WHITE, WORD_PART } from "./characters.ts";
+import { finaliseHash } from "./hashing.ts";
 import type { GramMatches, GramTable, Hashes, HashFunctions, TextKernels, WordMode, Words } from "./kernels.ts";
 
 /** Shingles are walked in blocks that stay in the first-level cache while all hash functions pass over them. */

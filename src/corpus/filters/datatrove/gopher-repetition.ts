@@ -1,4 +1,4 @@
-import { finaliseHash } from "../../normalise/hashing.ts";
+import { finaliseHash } from "../../text/index.ts";
 import { share } from "../define.ts";
 import { HashCounter } from "../repetition.ts";
 import { type DatatroveText, duplicates } from "./text.ts";

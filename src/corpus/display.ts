@@ -1,5 +1,4 @@
 /** Numbers and text as reports show them. */
-import type { CorpusReport } from "./figures.ts";
 
 /** `1,234`. */
 export function formatCount(value: number): string {
@@ -43,15 +42,4 @@ export function shorten(text: string, width: number): string {
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced here
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "�");
-}
-
-/** What was replaced and how much profanity is left, as a sentence each. */
-export function safetyLines(report: Pick<CorpusReport, "personalData" | "toxicity">): [string, string] {
-  const replaced = report.personalData.map(
-    ({ kind, spans, documents }) => `${formatCount(spans)} × ${kind} in ${formatCount(documents)}`,
-  );
-  return [
-    `Personal data and secrets replaced in kept documents: ${replaced.length === 0 ? "none found" : replaced.join(", ")}.`,
-    `Profanity by word list: ${formatCount(report.toxicity.words)} words in ${formatCount(report.toxicity.documents)} kept documents.`,
-  ];
 }

@@ -27,7 +27,13 @@ import { TilthError } from "../foundation/index.ts";
 import { ImageLoader, readPairs } from "../images/index.ts";
 import { PairStream } from "../training/index.ts";
 import { type AdaptClassifyInput, filesOf, type Part, partsOf } from "./adapt-classes.ts";
-import { type AdaptEvent, generalLossFor, loadForAdaptation, requireNoOutput } from "./adapt-common.ts";
+import {
+  type AdaptEvent,
+  generalLossFor,
+  loadForAdaptation,
+  requireNoOutput,
+  warnOfProfanity,
+} from "./adapt-common.ts";
 import { openDevice } from "./device.ts";
 import { loadImageTextModel } from "./image-text-model.ts";
 import type { Job, JobContext } from "./job.ts";
@@ -69,6 +75,11 @@ async function classifyTexts(input: AdaptClassifyInput, backend: Backend, contex
     return { contents, file };
   };
   const parts = await partsOf(input, read, ({ labels }) => labels);
+  warnOfProfanity(
+    parts.all[0].contents.map(({ words }) => words.join(" ")),
+    "training texts",
+    context.emit,
+  );
   const loaded = loadForAdaptation(input, backend);
   const { engine, model, tokenizer } = loaded;
   if (fromScratch) model.arena.initialize(settings.seed);

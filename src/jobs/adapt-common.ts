@@ -9,6 +9,7 @@ import {
   textSource,
   vocabularyOf,
 } from "../adaptation/index.ts";
+import { profanityOf } from "../corpus/index.ts";
 import type { Backend, Engine } from "../engine/index.ts";
 import { readRows } from "../evaluation/index.ts";
 import { TilthError } from "../foundation/index.ts";
@@ -83,6 +84,16 @@ export async function textsOf(file: string): Promise<string[]> {
       throw new TilthError(`${file}, row ${index + 1}: the field "text" is missing or empty`);
     }
     return text;
+  });
+}
+
+/** Warns of profane words in what is to be learned. `what`: "training texts". */
+export function warnOfProfanity(texts: readonly string[], what: string, emit: (event: AdaptEvent) => void): void {
+  const profane = texts.filter((text) => profanityOf(text).profane > 0).length;
+  if (profane === 0) return;
+  emit({
+    kind: "warning",
+    message: `${profane} of ${texts.length} ${what} hold profane words: a model learns them too`,
   });
 }
 

@@ -31,6 +31,7 @@ import {
   generalLossFor,
   loadForAdaptation,
   requireNoOutput,
+  warnOfProfanity,
 } from "./adapt-common.ts";
 import type { LoadedModel } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
@@ -67,6 +68,11 @@ export const adaptPreferencesJob: Job<AdaptPreferencesInput, AdaptEvent, AdaptPr
       requireDecoder(loaded);
       const template = chatTemplateFor(input.checkpoint, chat, tokenizer);
       const texts = preferencePairs(await preferenceRows(file), file, template);
+      warnOfProfanity(
+        texts.map(({ chosen }) => chosen),
+        "chosen responses",
+        context.emit,
+      );
       const length = Math.min(input.sequenceLength, model.architecture.dimensions(model.configuration).context);
       const pairs = texts.map((pair) => tokenPair(tokenizer, pair, length));
       const split = heldOut(pairs.length, input.validationShare, settings.seed);

@@ -37,6 +37,7 @@ import {
   loadForAdaptation,
   requireNoOutput,
   textsOf,
+  warnOfProfanity,
 } from "./adapt-common.ts";
 import type { LoadedModel } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
@@ -76,7 +77,8 @@ export const adaptTextJob: Job<AdaptTextInput, AdaptEvent, AdaptTextOutput> = {
       const loaded = loadForAdaptation(input, backend);
       const { engine, model } = loaded;
       const kind = "texts" in file ? "texts" : "pairs" in file ? "pairs" : "chats";
-      const { train, validation, rows, prompts, template } = await partsOf(input, loaded);
+      const { train, validation, rows, prompts, template, answers } = await partsOf(input, loaded);
+      if (answers !== undefined) warnOfProfanity(answers, "answers", context.emit);
       const general = await generalLossFor(input, loaded);
       const reference = prompts && referenceFor(input.checkpoint, backend);
       try {
@@ -130,6 +132,7 @@ interface Parts {
   /** Of chats: what held-out answers answer, as the template writes it. */
   readonly prompts?: readonly string[];
   readonly template?: ChatTemplate;
+  readonly answers?: readonly string[];
 }
 
 function partsOf(input: AdaptTextInput, loaded: LoadedModel): Promise<Parts> {
@@ -184,7 +187,10 @@ async function chatParts(
     const last = chats[index].findLastIndex(({ role }) => role === "assistant");
     return template.prompt(chats[index].slice(0, last));
   });
-  return { ...parts, rows: chats.length, prompts, template };
+  const answers = chats.flatMap((chat) =>
+    chat.filter(({ role }) => role === "assistant").map(({ content }) => content),
+  );
+  return { ...parts, rows: chats.length, prompts, template, answers };
 }
 
 function responseParts(input: AdaptTextInput, file: string, examples: readonly MaskedExample[], loaded: LoadedModel) {

@@ -133,6 +133,13 @@ describe("a planted overfit", () => {
   });
 });
 
+it("profane words in the training texts are told of", async () => {
+  const rows = [...sentences(30, 1), { text: "what the fuck", label: "bad", group: "even" }];
+  const train = writeLines(join(place.folder, "profane.jsonl"), rows);
+  const { warnings } = await classify({ train, settings: quick({ steps: 1 }) });
+  expect(warnings[0]).toBe("1 of 31 training texts hold profane words: a model learns them too");
+});
+
 describe("mistakes in the examples", () => {
   const failing = (overrides: Partial<AdaptClassifyInput>) => expect(classify(overrides)).rejects;
 

@@ -21,7 +21,7 @@ export async function evaluate(options: BenchmarkOptions): Promise<BenchmarkLine
   }
   const choices = itemsOf(taskNamed(name), await readRows(data), data)
     .slice(0, questions)
-    .flatMap((item) => item.choices);
+    .flatMap((item) => ("choices" in item ? item.choices : []));
   const threads = availableParallelism();
   await prepareTokenizerKernels();
   const backend = await createBackend("cpu", { threads, precision: "f32" });

@@ -9,6 +9,7 @@ import type { BenchmarkLine } from "./compare.ts";
 import { curate } from "./curate.ts";
 import { elementwise } from "./elementwise.ts";
 import { evaluate } from "./evaluate.ts";
+import { forecastBenchmark } from "./forecast.ts";
 import { generate } from "./generate.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
 import { ranksBenchmark } from "./ranks.ts";
@@ -44,6 +45,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   elementwise,
   eval: evaluate,
   generate,
+  forecast: forecastBenchmark,
   ...Object.fromEntries(
     kernelNames.map((name) => [name, (options: BenchmarkOptions) => kernelBenchmark(name, options)]),
   ),

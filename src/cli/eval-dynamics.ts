@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { comparePaired, type TaskResult, taskNamed } from "../evaluation/index.ts";
+import { comparePaired, rightsOf, type TaskResult, taskNamed } from "../evaluation/index.ts";
 import { TilthError, UsageError, writeFileAtomically } from "../foundation/index.ts";
 import { placesOf } from "../jobs/index.ts";
 import { plotSvg } from "../plots/index.ts";
@@ -37,12 +37,11 @@ export const dynamics: Command = {
     const points: { step: number; result: TaskResult }[] = [];
     for (const one of steps)
       points.push({ step: Number(one.slice(5)), result: await runTaskOn(join(folder, one), task, input) });
-    const rights = ({ results }: TaskResult) => results.map(({ right }) => right.accuracy ?? 0);
     const curve = points.map(({ step, result }, index) => ({
       step,
-      ...result.metrics.accuracy!,
+      ...result.metrics[result.primary]!,
       // Paired with the checkpoint before it.
-      change: index === 0 ? null : comparePaired(rights(points[index - 1].result), rights(result)),
+      change: index === 0 ? null : comparePaired(rightsOf(points[index - 1].result), rightsOf(result)),
     }));
     const [{ result: first }] = points;
     const plot = input.text("plot");
@@ -52,7 +51,7 @@ export const dynamics: Command = {
         width: 640,
         height: 320,
         x: { label: "step" },
-        y: { label: `${task.name}: accuracy`, grid: true },
+        y: { label: `${task.name}: ${first.primary}`, grid: true },
         marks: [
           library.ruleY([first.chance], { strokeDasharray: "3,3" }),
           library.areaY(shown, { x: "step", y1: "low", y2: "high", fillOpacity: 0.15 }),

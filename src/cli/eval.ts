@@ -1,5 +1,6 @@
+import type { LikelihoodFigures } from "../evaluation/index.ts";
 import { UsageError } from "../foundation/index.ts";
-import { evaluateJob, runJob } from "../jobs/index.ts";
+import { type EvaluateOutput, evaluateJob, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
 import { evaluateImages } from "./eval-images.ts";
 import { evaluateProbe } from "./eval-probe.ts";
@@ -52,26 +53,31 @@ export const evaluate: Command = {
       });
     }
     const progress = progressLine();
-    const window = input.number("window", { minimum: 2, maximum: 1 << 20, whole: true }) ?? 256;
-    const stride = input.number("stride", { minimum: 1, maximum: window, whole: true }) ?? 128;
+    const window = input.number("window", { minimum: 2, maximum: 1 << 20, whole: true })!;
+    const stride = input.number("stride", { minimum: 1, maximum: window, whole: true })!;
     const result = await runJob(
       evaluateJob,
       { checkpoint, store, device: { backend: input.text("backend") ?? "auto" }, window, stride, baselines: true },
       { onEvent: progress.update, signal: interruptSignal("stopping") },
     );
     progress.end();
-    if (input.flag("json")) {
-      process.stdout.write(`${JSON.stringify(result)}\n`);
-      return;
-    }
-    process.stdout.write(
-      [
-        `${result.documents} documents, ${result.bytes} bytes, ${result.tokens} tokens (windows of ${window}, stride ${stride}, each document on its own)`,
-        `bits per byte  ${result.bitsPerByte.toFixed(4)}`,
-        `perplexity     ${result.perplexity.toFixed(3)} a token`,
-        ...Object.entries(result.baselines ?? {}).map(([name, value]) => `${name.padEnd(14)} ${value.toFixed(4)}`),
-        "",
-      ].join("\n"),
-    );
+    const json = `${JSON.stringify({ ...result, window, stride, documentBoundaries: "each document on its own" })}\n`;
+    process.stdout.write(input.flag("json") ? json : describe(result, window, stride));
   },
 };
+
+function describe({ parts, baselines, ...all }: EvaluateOutput, window: number, stride: number): string {
+  const interval = ([low, high]: readonly [number, number]) => `(95 %: ${low.toFixed(3)} to ${high.toFixed(3)})`;
+  const line = (name: string, { bitsPerByte, bitsPerByteInterval }: LikelihoodFigures) =>
+    `${name.padEnd(24)} ${bitsPerByte.toFixed(4)} ${interval(bitsPerByteInterval)}`;
+  return [
+    `${all.documents} documents, ${all.bytes} bytes, ${all.tokens} tokens (windows of ${window}, stride ${stride}, each document on its own)`,
+    line("bits per byte", all),
+    `${"perplexity".padEnd(24)} ${all.perplexity.toFixed(3)} a token ${interval(all.perplexityInterval)}`,
+    ...Object.entries(baselines ?? {}).map(([name, value]) => `${name.padEnd(24)} ${value.toFixed(4)}`),
+    "",
+    "Bits per byte by source and kind of text:",
+    ...Object.entries(parts).map(([name, part]) => `${line(`  ${name}`, part)}, ${part.documents} documents`),
+    "",
+  ].join("\n");
+}

@@ -18,6 +18,11 @@ const evaluation: CommandGroup = {
       summary: "a continued run: domain and general text before and after, beside training from scratch",
       load: async () => (await import("./eval-forgetting.ts")).forgetting,
     },
+    coverage: {
+      summary:
+        "how much of the words, n-grams and topics of evaluation sets a corpus holds (also: tilth data coverage)",
+      load: async () => (await import("./data/coverage.ts")).coverage,
+    },
   },
   otherwise: {
     summary: "bits per byte on held-out documents, or a task's questions",

@@ -10,6 +10,8 @@ import {
   planFor,
   planPage,
   readCatalogue,
+  type StepEstimate,
+  stepsOf,
 } from "../planner/index.ts";
 import type { Command } from "./command.ts";
 import { clusterOptions, planCluster } from "./plan-cluster.ts";
@@ -59,13 +61,19 @@ export const plan: Command = {
       say(`prices and speeds of ${catalogue.date}, as packaged: check them and give your own with --catalogue`);
     }
     const decided = planFor(needs, catalogue);
+    const steps = await stepsOf(decided, needs, catalogue);
     const page = input.text("html");
-    if (page !== undefined) writeFileAtomically(page, await planPage(decided, needs, catalogue));
-    process.stdout.write(input.flag("json") ? `${JSON.stringify({ needs, ...decided })}\n` : describe(decided));
+    if (page !== undefined) writeFileAtomically(page, await planPage(decided, steps, needs, catalogue));
+    process.stdout.write(
+      input.flag("json") ? `${JSON.stringify({ needs, ...decided, steps })}\n` : describe(decided, steps),
+    );
   },
 };
 
-function describe({ ways, recommendation, reasons, sensitivity, currency, catalogueDate }: Plan): string {
+function describe(
+  { ways, recommendation, reasons, sensitivity, currency, catalogueDate }: Plan,
+  steps: readonly StepEstimate[],
+): string {
   const header = ["way", "model", "loss", "people", "training", "use", "total", "weeks", "latency", "memory"];
   const rows = ways.map(({ name, model, loss, cost, weeks, latencySeconds, memoryBytes }) => [
     `${name === recommendation?.name ? "> " : "  "}${name}`,
@@ -86,12 +94,27 @@ function describe({ ways, recommendation, reasons, sensitivity, currency, catalo
     `Costs in ${currency} by a catalogue of ${catalogueDate}; loss: forecast on domain text, nats a token, for comparison only.`,
     ...aligned([header.map((one, index) => (index === 0 ? `  ${one}` : one)), ...rows]),
     "",
+    `A step of training on one ${steps[0].device}, a Llama of that size, AdamW, bf16 (tilth train says it again with measured rates, and what it was):`,
+    ...aligned(steps.map(stepCells)),
+    "",
     "What would change the recommendation:",
     ...(sensitivity.length === 0
       ? ["  nothing within a factor of 1000"]
       : sensitivity.map((flip) => `  ${flipText(flip)}`)),
     "",
   ].join("\n");
+}
+
+function stepCells({ way, model, configuration, training, memoryBytes, seconds, tokensPerSecond, fits }: StepEstimate) {
+  const { batchSequences, sequenceLength, microBatchSequences, activationCheckpointing } = training;
+  return [
+    `  ${way}`,
+    `${model}: ${configuration.layers} layers × ${configuration.width}`,
+    `${batchSequences} × ${sequenceLength} tokens in micro-batches of ${microBatchSequences}${activationCheckpointing ? ", checkpointed" : ""}`,
+    `${formatBytes(memoryBytes)}${fits ? "" : " (more than it has)"}`,
+    `${seconds.toPrecision(3)} s`,
+    `${formatCount(tokensPerSecond)} tokens/s`,
+  ];
 }
 
 function flipText({ need, from, to, direction, recommendation }: Flip): string {

@@ -27,9 +27,9 @@ export function watchTraining(
       if (event.kind === "data") return say(describePairs(event));
       if (event.kind === "forecast") {
         if (json) process.stdout.write(`${JSON.stringify({ kind: "forecast", ...event.forecast })}\n`);
-        const { memoryBytes, stepSeconds } = event.forecast;
+        const { memoryBytes, stepSeconds, runSeconds } = event.forecast;
         return say(
-          `  forecast: ${formatBytes(memoryBytes)} of memory, ${stepSeconds.toPrecision(3)} s a step, ${formatSeconds(steps * stepSeconds)} in all`,
+          `  forecast: ${formatBytes(memoryBytes)} of memory, ${stepSeconds.toPrecision(3)} s a step, ${formatSeconds(runSeconds)} in all`,
         );
       }
       const { record } = event;

@@ -15,6 +15,7 @@ export {
   contaminationOf,
   type EvaluationSet,
   type EvaluationSetInput,
+  type LoadedEvaluationSet,
   loadEvaluationSets,
   type SetContamination,
 } from "./decontamination/index.ts";

@@ -1,6 +1,6 @@
 /** Bits per byte on held-out documents: comparable between tokenizers and with compressors. */
 import type { Engine } from "../engine/index.ts";
-import type { ProgressListener } from "../foundation/index.ts";
+import { bootstrap, type Estimate, type ProgressListener } from "../foundation/index.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { nextTokenLoss } from "../objectives/index.ts";
 
@@ -15,14 +15,30 @@ export interface WindowOptions {
   readonly onProgress?: ProgressListener;
 }
 
-/** Scores over all documents. */
-export interface LikelihoodResult {
+/** A document to score; `parts` are named sets that it belongs to, such as its source and its kind. */
+export interface ScoredDocument {
+  readonly ids: Int32Array;
+  /** UTF-8. */
+  readonly bytes: number;
+  readonly parts?: readonly string[];
+}
+
+/** Scores over documents, with 95 % bootstrap intervals over them: they stand for all that such a corpus could have held. */
+export interface LikelihoodFigures {
   readonly bitsPerByte: number;
+  readonly bitsPerByteInterval: Estimate["interval"];
   /** exp(mean loss in nats a token) */
   readonly perplexity: number;
+  readonly perplexityInterval: Estimate["interval"];
   readonly tokens: number;
   readonly bytes: number;
   readonly documents: number;
+}
+
+/** Scores over all documents. */
+export interface LikelihoodResult extends LikelihoodFigures {
+  /** Over those of each part, by its name. */
+  readonly parts: Readonly<Record<string, LikelihoodFigures>>;
 }
 
 /** What each document costs, in the order in which they came. */
@@ -49,19 +65,44 @@ interface Window {
 export async function evaluateLikelihood(
   engine: Engine,
   model: LanguageModel,
-  documents: Iterable<{ readonly ids: Int32Array; readonly bytes: number }>,
+  documents: readonly ScoredDocument[],
   endOfText: number,
   options: WindowOptions,
 ): Promise<LikelihoodResult> {
-  const scores = await scoreDocuments(engine, model, documents, endOfText, options);
-  const sum = (values: Float64Array) => values.reduce((total, one) => total + one, 0);
-  const [bits, bytes, { tokens }] = [sum(scores.bits), sum(scores.bytes), scores];
-  return {
-    bitsPerByte: bits / bytes,
-    perplexity: Math.exp((bits * Math.LN2) / tokens),
-    tokens,
+  const { bits } = await scoreDocuments(engine, model, documents, endOfText, options);
+  const scored = documents.map(({ ids, bytes }, index) => ({
+    nats: bits[index] * Math.LN2,
+    tokens: withEndOfText(ids, endOfText).length - 1,
     bytes,
-    documents: scores.bits.length,
+  }));
+  const names = [...new Set(documents.flatMap(({ parts = [] }) => parts))].sort();
+  const ofPart = (name: string) => scored.filter((_, index) => documents[index].parts?.includes(name) === true);
+  return {
+    ...figuresOf(scored),
+    parts: Object.fromEntries(names.map((name) => [name, figuresOf(ofPart(name))])),
+  };
+}
+
+interface Scored {
+  readonly nats: number;
+  readonly tokens: number;
+  readonly bytes: number;
+}
+
+function figuresOf(documents: readonly Scored[]): LikelihoodFigures {
+  const sum = (of: keyof Scored, occurrences?: Uint32Array) =>
+    documents.reduce((total, one, index) => total + one[of] * (occurrences?.[index] ?? 1), 0);
+  const { bits, loss } = bootstrap([documents.length], ([occurrences]) => {
+    const nats = sum("nats", occurrences);
+    return { bits: nats / Math.LN2 / sum("bytes", occurrences), loss: nats / sum("tokens", occurrences) };
+  });
+  return {
+    ...{ bitsPerByte: bits.value, bitsPerByteInterval: bits.interval },
+    ...{
+      perplexity: Math.exp(loss.value),
+      perplexityInterval: [Math.exp(loss.interval[0]), Math.exp(loss.interval[1])],
+    },
+    ...{ tokens: sum("tokens"), bytes: sum("bytes"), documents: documents.length },
   };
 }
 

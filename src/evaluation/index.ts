@@ -3,7 +3,9 @@ export * from "./baselines/index.ts";
 export {
   type DocumentScores,
   evaluateLikelihood,
+  type LikelihoodFigures,
   type LikelihoodResult,
+  type ScoredDocument,
   scoreDocuments,
   type WindowOptions,
 } from "./bits-per-byte.ts";

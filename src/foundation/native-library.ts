@@ -40,7 +40,7 @@ export async function buildNativeLibrary(library: NativeLibrarySource): Promise<
   const hash = hashOf(...contents, compiler.command, compiler.version, ...flags, ...linkFlags).slice(0, 20);
   const name = `${library.name}.so`;
 
-  const folder = join(cacheFolder(), hash);
+  const folder = join(cacheFolder("native"), hash);
   const path = join(folder, name);
   if (existsSync(path)) return { path, built: false };
 
@@ -88,18 +88,18 @@ function sourceFiles(below: string): SourceFile[] {
 }
 
 /**
- * Where libraries are kept: `$TILTH_CACHE/native`, else `${XDG_CACHE_HOME:-~/.cache}/tilth/native`, else, where that
- * cannot be written, `build/native` in the package.
+ * Where what can be made again is kept: `$TILTH_CACHE/<kind>`, else `${XDG_CACHE_HOME:-~/.cache}/tilth/<kind>`, else, where
+ * that cannot be written, `build/<kind>` in the package. `native`: compiled libraries; `evaluation`: answers of checkpoints.
  */
-export function cacheFolder(): string {
+export function cacheFolder(kind: "native" | "evaluation"): string {
   const { TILTH_CACHE, XDG_CACHE_HOME } = process.env;
-  const folder = join(TILTH_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "tilth"), "native");
+  const folder = join(TILTH_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "tilth"), kind);
   try {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
     return folder;
   } catch {
-    return join(packageRoot(), "build", "native");
+    return join(packageRoot(), "build", kind);
   }
 }
 

@@ -12,6 +12,8 @@ export interface GenerationOptions extends SamplingOptions {
   readonly seed: number;
   /** Generation ends before this token. */
   readonly endOfText: number;
+  /** Told of every token as it comes: whether that prompt's generation ends with it. */
+  readonly ends?: (prompt: number, token: number) => boolean;
   readonly shouldStop?: () => boolean;
 }
 
@@ -52,6 +54,7 @@ export async function* generateBatch(
         if (token === options.endOfText) continue;
         yield { prompt: sequence, token };
         made[sequence] += 1;
+        if (options.ends?.(sequence, token) === true) continue;
         const room = cache.lengths[sequence] < cache.capacity;
         if (made[sequence] < options.maximumTokens && room) next.push({ sequence, tokens: Int32Array.of(token) });
       }

@@ -6,6 +6,7 @@ import {
   gzipBitsPerByte,
   type LikelihoodResult,
   NgramModel,
+  type ScoredDocument,
 } from "../evaluation/index.ts";
 import { type Progress, TilthError } from "../foundation/index.ts";
 import { prepareTokenizerKernels } from "../tokenizer/index.ts";
@@ -44,11 +45,15 @@ export const evaluateJob: Job<EvaluateInput, Progress, EvaluateOutput> = {
       const { engine, model, tokenizer } = loadModel(input.checkpoint, backend);
       await prepareTokenizerKernels();
       const held: Uint8Array[] = [];
-      const documents: { ids: Int32Array; bytes: number }[] = [];
-      for await (const { text } of store.documents({ split: "validation" })) {
+      const documents: ScoredDocument[] = [];
+      for await (const { text, source, kind } of store.documents({ split: "validation" })) {
         const bytes = Buffer.from(text);
         held.push(bytes);
-        documents.push({ ids: tokenizer.encode(text), bytes: bytes.length });
+        documents.push({
+          ids: tokenizer.encode(text),
+          bytes: bytes.length,
+          parts: [`source ${source}`, `kind ${kind}`],
+        });
       }
       if (documents.length === 0) {
         throw new TilthError(`${input.store} has no validation documents`, {

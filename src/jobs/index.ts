@@ -23,7 +23,12 @@ export {
 export { type EvaluateMaskedInput, type EvaluateMaskedOutput, evaluateMaskedJob } from "./evaluate-masked.ts";
 export { type EvaluatePairsInput, type EvaluatePairsOutput, evaluatePairsJob } from "./evaluate-pairs.ts";
 export { type EvaluateProbeInput, type EvaluateProbeOutput, evaluateProbeJob } from "./evaluate-probe.ts";
-export { type EvaluateTaskInput, evaluateTaskJob, type TaskContamination } from "./evaluate-task.ts";
+export {
+  type EvaluateTaskInput,
+  type EvaluateTaskOutput,
+  evaluateTaskJob,
+  type TaskContamination,
+} from "./evaluate-task.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";
 export {
   type ForgettingOptions,

@@ -62,7 +62,10 @@ export type TrainEvent =
 /** What a run will take, said before its first step. `memoryBytes` is the process' resident memory. */
 export interface TrainForecast {
   readonly memoryBytes: number;
+  /** Median of all steps. */
   readonly stepSeconds: number;
+  /** All steps, without validation and checkpoints. */
+  readonly runSeconds: number;
 }
 
 /** The end of a run. */
@@ -186,8 +189,9 @@ async function forecastRun(
 ): Promise<TrainForecast> {
   const before = process.memoryUsage.rss();
   const rates = { precision: backend.precision, peakFlops, ...measureMemory(backend) };
-  const { memoryBytes, seconds } = await forecastStep(architecture, configuration, training, rates, objective);
-  return { memoryBytes: before + heapBytes + memoryBytes, stepSeconds: seconds };
+  const told = await forecastStep(architecture, configuration, training, rates, objective);
+  const memoryBytes = before + heapBytes + told.memoryBytes;
+  return { memoryBytes, stepSeconds: told.medianSeconds, runSeconds: told.runSeconds };
 }
 
 function hasCheckpoint(runFolder: string): boolean {

@@ -11,4 +11,5 @@ export {
 export { type Needs, parseNeeds } from "./needs.ts";
 export { planPage } from "./page.ts";
 export { type Flip, type Plan, planFor, recommend, tolerance } from "./plan.ts";
+export { llamaOf, type StepEstimate, stepsOf } from "./step.ts";
 export { type Way, type WayName, wayNames } from "./ways.ts";

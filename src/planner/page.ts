@@ -4,12 +4,18 @@ import { plotSvg } from "../plots/index.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Needs } from "./needs.ts";
 import type { Plan } from "./plan.ts";
+import type { StepEstimate } from "./step.ts";
 import { waysOf } from "./ways.ts";
 
 const partColours = { people: "#4269d0", training: "#efb118", use: "#6cc5b0" };
 
 /** The page's HTML. */
-export async function planPage(plan: Plan, needs: Needs, catalogue: Catalogue): Promise<string> {
+export async function planPage(
+  plan: Plan,
+  steps: readonly StepEstimate[],
+  needs: Needs,
+  catalogue: Catalogue,
+): Promise<string> {
   const { recommendation, reasons, ways, sensitivity, currency, catalogueDate } = plan;
   const rows = ways.map(({ name, model, loss, cost, weeks, latencySeconds, fails }) => [
     name === recommendation?.name ? `<strong>${name}</strong>` : name,
@@ -45,6 +51,13 @@ ${table(head, rows)}
 ${await costPlot(plan)}
 <h2>Forecast loss by the domain text there is</h2>
 ${await lossPlot(needs, catalogue)}
+<h2>A step of training</h2>
+<p>Forecast as <code>tilth train</code> does before its first step: a Llama of that size, AdamW, bf16, on one ${escaped(needs.device)}.
+<code>tilth train</code> says memory and time again with rates that it measures, and at the end what they were.</p>
+${table(
+  ["way", "model", "layers × width", "batch", "memory, GB", "seconds", "tokens a second", "fits one device"],
+  steps.map(stepCells),
+)}
 <h2>What would change the recommendation</h2>
 ${table(["need", "now", "changes", "then"], flips)}
 <h2>Needs</h2>
@@ -54,6 +67,16 @@ ${table(
 )}
 </html>
 `;
+}
+
+function stepCells({ way, model, configuration, training, memoryBytes, seconds, tokensPerSecond, fits }: StepEstimate) {
+  const { batchSequences, sequenceLength, microBatchSequences } = training;
+  return [
+    ...[way, escaped(model), `${configuration.layers} × ${configuration.width}`],
+    `${batchSequences} × ${sequenceLength} in micro-batches of ${microBatchSequences}`,
+    ...[memoryBytes / 1e9, seconds, tokensPerSecond].map(figure),
+    fits ? "yes" : "no",
+  ];
 }
 
 function costPlot({ ways, currency }: Plan): Promise<string> {

@@ -47,7 +47,8 @@ export function waysOf(needs: Needs, catalogue: Catalogue): Way[] {
   ].map((way) => ({ ...way, fails: [...way.fails, ...unmet(way, needs)] }));
 }
 
-function deviceNamed(name: string, { devices }: Catalogue): Device {
+/** Throws UsageError for a device that the catalogue lacks. */
+export function deviceNamed(name: string, { devices }: Catalogue): Device {
   const device = devices.find((one) => one.name === name);
   if (device !== undefined) return device;
   throw new UsageError(`the catalogue has no device "${name}"`, {

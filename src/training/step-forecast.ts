@@ -3,12 +3,13 @@
  * weighed with the machine's measured rates (a roofline: a kernel takes as long as its products or its memory traffic).
  */
 import { createCountingBackend, Engine, type KernelWork, type Precision } from "../engine/index.ts";
-import { Random } from "../foundation/index.ts";
+import { quantile, Random } from "../foundation/index.ts";
 import type { Architecture } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective, type TokenSource } from "../objectives/index.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 import { createAverage, createOptimizer } from "./optimization.ts";
-import { sequencesBefore } from "./schedule.ts";
+import { batchSequencesAt, sequenceLengthAt } from "./schedule.ts";
+import { cutShorter } from "./shorter-sequences.ts";
 
 /** What a device does a second, measured (`tilth doctor`) or from a catalogue. */
 export interface DeviceRates {
@@ -19,13 +20,17 @@ export interface DeviceRates {
   readonly memoryBytesPerSecond: number;
 }
 
-/** A step as it will be. */
+/** A step as it will be: of the whole batch and the whole length, which warmups reach in the end. */
 export interface StepForecast {
-  /** Weights, gradients, optimizer state, activations and the head's scratch: what the backend allocates. */
+  /** Weights, gradients, optimizer state, averaged weights, activations and the head's scratch: what the backend allocates. */
   readonly memoryBytes: number;
-  /** Of which weights, gradients, optimizer state and the weights' average. */
+  /** Of which weights, gradients, optimizer state and averaged weights. */
   readonly stateBytes: number;
   readonly seconds: number;
+  /** All steps of the run, the shorter ones of warmups among them, without validation and checkpoints. */
+  readonly runSeconds: number;
+  /** Of the step that half of the run's steps are as fast as, or faster than. */
+  readonly medianSeconds: number;
   readonly tokensPerSecond: number;
   /** FLOPs of matrix products, and bytes that kernels move. */
   readonly flops: number;
@@ -47,7 +52,7 @@ const shareOfPeak: Partial<Record<KernelWork["kernel"], number>> = {
 /** Starting a kernel from TypeScript and ending it on all threads. */
 const secondsPerCall = 8e-6;
 
-/** Forecasts one optimizer step, the mean of the run's. Nothing is computed: a model of any size takes milliseconds and no memory. */
+/** Forecasts one optimizer step. Nothing is computed: a model of any size takes milliseconds and no memory. */
 export async function forecastStep(
   architecture: Architecture<unknown>,
   modelConfiguration: unknown,
@@ -59,9 +64,7 @@ export async function forecastStep(
   ),
 ): Promise<StepForecast> {
   const { objective, specialTokens } = chosen;
-  const { sequenceLength, microBatchSequences, steps, zLoss } = training;
-  // While batches warm up they are smaller: the mean over the run.
-  const batchSequences = sequencesBefore(steps + 1, training) / steps;
+  const { sequenceLength, batchSequences, microBatchSequences, zLoss } = training;
   const backend = createCountingBackend(rates.precision);
   const engine = new Engine(backend, { activationCheckpointing: training.activationCheckpointing });
   const model = architecture.create(engine, modelConfiguration);
@@ -75,19 +78,43 @@ export async function forecastStep(
   );
   const sequences = Array.from({ length: microBatchSequences }, (_, index) => index);
   const batch = objective.draw(source, sequences, { sequenceLength, documentMask: training.documentMask }, [1]);
+  const passes = new Map<number, readonly KernelWork[]>();
+  /** One micro-batch, its sequences cut to `length` tokens. */
+  const pass = async (length: number): Promise<readonly KernelWork[]> => {
+    const known = passes.get(length);
+    if (known !== undefined) return known;
+    backend.resetWork();
+    // A key, so that dropout is counted where there is some.
+    const cut = { ...cutShorter(batch, length), dropoutKey: 1 };
+    await engine.scope({ record: true }, () => engine.backward(...objective.losses(engine, model, cut, 1, zLoss)));
+    passes.set(length, backend.work());
+    return backend.work();
+  };
+  const whole = await pass(sequenceLength);
   backend.resetWork();
-  await engine.scope({ record: true }, () => engine.backward(...objective.losses(engine, model, batch, 1, zLoss)));
-  const pass = backend.work();
-  backend.resetWork();
+  optimizer.measureGradientNorm();
   optimizer.update(1e-3);
   average?.update();
-  const passes = batchSequences / microBatchSequences;
-  const seconds = passes * secondsOf(pass, rates) + secondsOf(backend.work(), rates);
-  const all = [...pass.map((one) => times(one, passes)), ...backend.work()];
+  const update = backend.work();
+  const secondsAt = async (step: number) => {
+    const count = batchSequencesAt(step, training) / microBatchSequences;
+    return count * secondsOf(await pass(sequenceLengthAt(step, training)), rates) + secondsOf(update, rates);
+  };
+  const perPass = batchSequences / microBatchSequences;
+  const seconds = perPass * secondsOf(whole, rates) + secondsOf(update, rates);
+  const warmup = Math.min(
+    training.steps,
+    Math.max(training.batchWarmup?.steps ?? 0, training.lengthWarmup?.steps ?? 0),
+  );
+  const perStep = new Float64Array(training.steps).fill(seconds);
+  for (let step = 1; step <= warmup; step++) perStep[step - 1] = await secondsAt(step);
+  const all = [...whole.map((one) => times(one, perPass)), ...update];
   return {
     memoryBytes: backend.memory().peakBytes,
     stateBytes,
     seconds,
+    runSeconds: perStep.reduce((sum, one) => sum + one, 0),
+    medianSeconds: quantile(perStep, 0.5),
     tokensPerSecond: (batchSequences * sequenceLength) / seconds,
     flops: all.reduce((sum, { flops }) => sum + flops, 0),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -60,13 +60,13 @@ describe("the native build", () => {
   it("keeps libraries in TILTH_CACHE, then XDG_CACHE_HOME, then the package", () => {
     process.env.XDG_CACHE_HOME = join(folder, "xdg");
     delete process.env.TILTH_CACHE;
-    expect(cacheFolder()).toBe(join(folder, "xdg", "tilth", "native"));
+    expect(cacheFolder("native")).toBe(join(folder, "xdg", "tilth", "native"));
     process.env.TILTH_CACHE = join(folder, "own");
-    expect(cacheFolder()).toBe(join(folder, "own", "native"));
+    expect(cacheFolder("native")).toBe(join(folder, "own", "native"));
     mkdirSync(join(folder, "file"));
     writeFileSync(join(folder, "file", "taken"), "");
     process.env.TILTH_CACHE = join(folder, "file", "taken");
-    expect(cacheFolder()).toBe(join(packageRoot(), "build", "native"));
+    expect(cacheFolder("native")).toBe(join(packageRoot(), "build", "native"));
   });
 
   it.skipIf(!compilerHere || supportedLevels().length === 0)(

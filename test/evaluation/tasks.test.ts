@@ -7,12 +7,16 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBackend, Engine } from "../../src/engine/index.ts";
 import {
   itemsOf,
+  type Respondent,
   readRows,
+  respondentOf,
   runTask,
   type TaskOptions,
   type TaskResult,
   taskNamed,
 } from "../../src/evaluation/index.ts";
+import { extracted, isExactMatch } from "../../src/evaluation/tasks/exact-match.ts";
+import { vocabularyOf } from "../../src/jobs/vocabulary.ts";
 import { type LanguageModel, llama, llamaConfiguration } from "../../src/models/index.ts";
 import {
   type Tokenizer,
@@ -25,21 +29,29 @@ import { writeModel } from "../../src/training/index.ts";
 const fixtures = join(import.meta.dirname, "fixtures");
 const questions = (name: string) => join(fixtures, "questions", `${name}.jsonl`);
 const names = ["blimp", "arc", "hellaswag", "piqa", "boolq", "openbookqa", "winogrande", "lambada"];
+const written = ["triviaqa", "gsm8k"];
+/** Each without examples and with the first two questions of the file before each. */
+const titles = [...names, ...written].flatMap((name) => [name, `${name}+2`]);
 const python = process.env.TILTH_PYTHON;
+
+interface ChosenAnswers {
+  readonly logLikelihoods: readonly (readonly number[])[];
+  readonly greedy: readonly (readonly boolean[])[];
+  readonly accuracy: number;
+  readonly accuracyNormalized: number | null;
+}
+
+interface WrittenAnswers {
+  readonly completions: readonly string[];
+  /** By filter. */
+  readonly exactMatch: Readonly<Record<string, number>>;
+}
 
 interface Harness {
   readonly version: string;
-  readonly tasks: Readonly<
-    Record<
-      string,
-      {
-        readonly logLikelihoods: readonly (readonly number[])[];
-        readonly greedy: readonly (readonly boolean[])[];
-        readonly accuracy: number;
-        readonly accuracyNormalized: number | null;
-      }
-    >
-  >;
+  readonly tasks: Readonly<Record<string, ChosenAnswers | WrittenAnswers>>;
+  /** By task and filter, whether each answer of exact-match.json is right. */
+  readonly exactMatches: Readonly<Record<string, Readonly<Record<string, readonly boolean[]>>>>;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "tilth-tasks-"));
@@ -47,6 +59,7 @@ const backend = await createBackend("reference");
 let engine: Engine;
 let model: LanguageModel;
 let tokenizer: Tokenizer;
+let respondent: Respondent;
 
 /** A small Llama from a seed; its tokenizer comes from the questions alone, so that nothing else can change the fixture. */
 beforeAll(async () => {
@@ -69,6 +82,7 @@ beforeAll(async () => {
   engine = new Engine(backend);
   model = llama.create(engine, configuration) as LanguageModel;
   model.arena.initialize(7);
+  respondent = respondentOf(engine, model, tokenizer, vocabularyOf(tokenizer));
   await writeModel(join(folder, "checkpoint"), model, {
     "tokenizer.json": toTokenizerJson(tokenizer),
     "tokenizer_config.json": tokenizerConfigJson(tokenizer, configuration.context),
@@ -82,18 +96,38 @@ afterAll(() => {
 async function run(name: string, options: Partial<TaskOptions> = {}): Promise<TaskResult> {
   const task = taskNamed(name);
   const items = itemsOf(task, await readRows(questions(name)), questions(name));
-  return runTask(engine, model, tokenizer, task, items, { shots: 0, seed: 1, ...options });
+  return runTask(respondent, task, items, { shots: 0, seed: 1, ...options });
 }
 
-function compare(name: string, ours: TaskResult, harness: Harness): void {
-  const theirs = harness.tasks[name];
+/** As `run`, of a title. Answers are as long as those that the harness was asked for. */
+async function runTitle(title: string): Promise<TaskResult> {
+  const [name, shots = "0"] = title.split("+");
+  const task = taskNamed(name);
+  const items = itemsOf(task, await readRows(questions(name)), questions(name));
+  const shortened =
+    task.kind === "generation"
+      ? { ...task, generation: { ...task.generation, maximumTokens: 24, until: [...task.generation.until, "pp"] } }
+      : task;
+  const options = { shots: Number(shots), seed: 1, examples: items, exampleChoice: "first" } as const;
+  return runTask(respondent, shortened, items, options);
+}
+
+function compare(title: string, ours: TaskResult, harness: Harness): void {
+  const theirs = harness.tasks[title];
+  if ("completions" in theirs) {
+    expect(ours.results.map(({ completion }) => completion)).toEqual(theirs.completions);
+    const { "flexible-extract": flexible, ...others } = theirs.exactMatch;
+    expect(ours.metrics.exactMatch?.value).toBeCloseTo(Object.values(others)[0], 9);
+    if (flexible !== undefined) expect(ours.metrics.exactMatchFlexible?.value).toBeCloseTo(flexible, 9);
+    return;
+  }
   expect(ours.results).toHaveLength(theirs.logLikelihoods.length);
   ours.results.forEach(({ logLikelihoods, right }, index) => {
     logLikelihoods.forEach((value, choice) => {
       const difference = Math.abs(value - theirs.logLikelihoods[index][choice]);
-      expect(difference, `${name}, question ${index + 1}, choice ${choice + 1}`).toBeLessThan(1e-3);
+      expect(difference, `${title}, question ${index + 1}, choice ${choice + 1}`).toBeLessThan(1e-3);
     });
-    if (name === "lambada") expect(right.accuracy).toBe(Number(theirs.greedy[index][0]));
+    if (title.startsWith("lambada")) expect(right.accuracy).toBe(Number(theirs.greedy[index][0]));
   });
   expect(ours.metrics.accuracy?.value).toBeCloseTo(theirs.accuracy, 9);
   if (theirs.accuracyNormalized !== null) {
@@ -103,8 +137,25 @@ function compare(name: string, ours: TaskResult, harness: Harness): void {
 
 describe("tasks say what lm-evaluation-harness says", () => {
   const file = join(fixtures, "harness.json");
-  it.each(names)("%s, as kept from the harness", async (name) => {
-    compare(name, await run(name), JSON.parse(readFileSync(file, "utf8")) as Harness);
+  it.each(titles)("%s, as kept from the harness", async (title) => {
+    compare(title, await runTitle(title), JSON.parse(readFileSync(file, "utf8")) as Harness);
+  });
+
+  it.each([
+    ["triviaqa", "remove_whitespace", "exactMatch"],
+    ["gsm8k", "strict-match", "exactMatch"],
+    ["gsm8k", "flexible-extract", "exactMatchFlexible"],
+  ] as const)("of written answers to %s, by %s", (name, filter, metric) => {
+    const { exactMatches } = JSON.parse(readFileSync(file, "utf8")) as Harness;
+    const cases = JSON.parse(readFileSync(join(fixtures, "questions", "exact-match.json"), "utf8"));
+    const task = taskNamed(name);
+    if (task.kind !== "generation") throw new Error(`${name} is not answered in writing`);
+    const ours = (cases[name] as [string, string | string[]][]).map(([written, right]) => {
+      const answer = extracted(written, task.generation.extractions[metric]!);
+      return answer !== null && isExactMatch(answer, [right].flat(), task.generation);
+    });
+    expect(ours).toEqual(exactMatches[name][filter]);
+    expect(new Set(ours).size).toBe(2);
   });
 
   it.skipIf(python === undefined)("and now (skipped unless TILTH_PYTHON names a Python with lm_eval)", async () => {
@@ -115,7 +166,7 @@ describe("tasks say what lm-evaluation-harness says", () => {
     });
     const harness = JSON.parse(out.trim().split("\n").at(-1)!) as Harness;
     if (process.env.TILTH_UPDATE_FIXTURES === "1") writeFileSync(file, `${JSON.stringify(harness)}\n`);
-    for (const name of names) compare(name, await run(name), harness);
+    for (const title of titles) compare(title, await runTitle(title), harness);
   });
 });
 
@@ -126,7 +177,7 @@ describe("a task", () => {
     const together = await run("arc");
     for (const [index, row] of rows.entries()) {
       const items = itemsOf(task, [row], "one");
-      const [alone] = (await runTask(engine, model, tokenizer, task, items, { shots: 0, seed: 1 })).results;
+      const [alone] = (await runTask(respondent, task, items, { shots: 0, seed: 1 })).results;
       alone.logLikelihoods.forEach((value, choice) => {
         expect(value).toBeCloseTo(together.results[index].logLikelihoods[choice], 4);
       });
@@ -151,7 +202,7 @@ describe("a task", () => {
     const long = "a stone falls and falls and ".repeat(60);
     const scores = async (context: string) => {
       const items = itemsOf(task, [row(context)], "one");
-      return (await runTask(engine, model, tokenizer, task, items, { shots: 0, seed: 1 })).results[0].logLikelihoods;
+      return (await runTask(respondent, task, items, { shots: 0, seed: 1 })).results[0].logLikelihoods;
     };
     const [one, more] = [await scores(long), await scores(`something else stood here ${long}`)];
     one.forEach((value, choice) => void expect(value).toBeCloseTo(more[choice], 5));

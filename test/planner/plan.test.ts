@@ -5,7 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { packagedCatalogue, parseNeeds, planFor, readCatalogue, recommend } from "../../src/planner/index.ts";
+import { createBackend } from "../../src/engine/index.ts";
+import { type Architecture, llama } from "../../src/models/index.ts";
+import {
+  llamaOf,
+  packagedCatalogue,
+  parseNeeds,
+  planFor,
+  readCatalogue,
+  recommend,
+  stepsOf,
+} from "../../src/planner/index.ts";
+import { Trainer } from "../../src/training/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tilth-plan-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -58,12 +69,45 @@ describe.each([
   });
 });
 
+describe("the estimate of a step", () => {
+  it("is of a model of about the way's size, and of one device", async () => {
+    for (const parameters of [3e5, 2e7, 4.9e8, 7.2e9]) {
+      expect(llama.dimensions(llamaOf(parameters)).parameters / parameters).toBeGreaterThan(0.8);
+      expect(llama.dimensions(llamaOf(parameters)).parameters / parameters).toBeLessThan(1.25);
+    }
+    const needs = needsOf("small-language");
+    const [continued, scratch] = await stepsOf(planFor(needs, catalogue), needs, catalogue);
+    expect([continued.way, continued.fits]).toEqual(["continue", false]);
+    expect([scratch.way, scratch.fits]).toEqual(["scratch", true]);
+    // Weights, gradients and two moments in f32.
+    expect(continued.memoryBytes).toBeGreaterThan(16 * 7e9);
+  });
+
+  it("is the memory that such a run then takes", async () => {
+    const needs = { ...needsOf("chat"), domainTokens: 2e6 };
+    const [, scratch] = await stepsOf(planFor(needs, catalogue), needs, catalogue);
+    const { configuration, training } = scratch;
+    const backend = await createBackend("cpu", { precision: "bf16", threads: 2 });
+    const trainer = new Trainer(backend, llama as Architecture<unknown>, configuration, training);
+    const count = training.batchSequences * training.sequenceLength;
+    const tokens = new Int32Array(count).fill(1);
+    const { sequenceLength: length, batchSequences: sequences } = training;
+    await trainer.takeStepOn([{ sequences, length, tokens, targets: tokens, targetCount: count }]);
+    const { peakBytes } = backend.memory();
+    trainer.dispose();
+    backend.dispose();
+    expect(scratch.memoryBytes / peakBytes).toBeGreaterThan(0.9);
+    expect(scratch.memoryBytes / peakBytes).toBeLessThan(1.1);
+  });
+});
+
 describe("tilth plan", () => {
   it("writes a page with table, flips and plots, and one JSON object", () => {
     const page = join(folder, "plan.html");
     const told = tilth("examples/plans/chat.yaml", "--json", "--html", page);
-    const { recommendation, sensitivity } = JSON.parse(told.stdout);
+    const { recommendation, sensitivity, steps } = JSON.parse(told.stdout);
     expect(recommendation.name).toBe("hosted");
+    expect(steps.map(({ way }: { way: string }) => way)).toEqual(["continue", "scratch"]);
     const html = readFileSync(page, "utf8");
     expect(html.match(/<svg /g)).toHaveLength(2);
     expect(html).toContain("Recommended: hosted");

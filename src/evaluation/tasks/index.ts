@@ -1,6 +1,25 @@
-/** Tasks: questions in a file, asked of a model by likelihood. */
-export { itemsOf, type TaskDefinition, type TaskItem } from "./item.ts";
+/** Tasks: questions in a file, asked of a model by likelihood or for written answers. */
+export { type AnswerCacheOptions, withAnswerCache } from "./answer-cache.ts";
+export { completeGreedily } from "./completions.ts";
+export {
+  type ChoiceItem,
+  type GenerationItem,
+  type GenerationSettings,
+  itemsOf,
+  type TaskDefinition,
+  type TaskItem,
+} from "./item.ts";
 export { type ContinuationScore, scoreContinuations } from "./likelihood.ts";
+export { type Masking, maskings, scorePseudoLikelihoods } from "./pseudo-likelihood.ts";
 export { taskNamed, tasks } from "./registry.ts";
+export { type Respondent, respondentOf } from "./respondent.ts";
 export { readRows } from "./rows.ts";
-export { type ItemResult, type Metric, runTask, type TaskOptions, type TaskResult } from "./run.ts";
+export {
+  exampleChoices,
+  type ItemResult,
+  type Metric,
+  rightsOf,
+  runTask,
+  type TaskOptions,
+  type TaskResult,
+} from "./run.ts";

@@ -1,4 +1,4 @@
-/** What a task asks of a model: which of several continuations it finds likeliest, or whether it would write the one itself. */
+/** What a task asks of a model: which of several continuations it finds likeliest, whether it would write the one itself, or to write. */
 import type { z } from "zod";
 import { TilthError } from "../../foundation/index.ts";
 
@@ -11,34 +11,81 @@ export interface Choice {
   readonly text: string;
 }
 
-/** One question. */
-export interface TaskItem {
-  readonly choices: readonly Choice[];
-  /** Index of the right choice. */
-  readonly answer: number;
+interface Question {
   /** Part of the task that the item counts in, e.g. a paradigm of BLiMP. */
   readonly group?: string;
   /** The question with its right answer, as it stands before others in few-shot prompts. */
   readonly example: string;
 }
 
-/**
- * How rows of a data file become questions. `choice` tasks compare likelihoods; `cloze` tasks have one choice, which is right
- * when the model's greedy continuation is it.
- */
-export interface TaskDefinition<Row = unknown> {
+/** A question whose answers are given. */
+export interface ChoiceItem extends Question {
+  readonly choices: readonly Choice[];
+  /** Index of the right choice. */
+  readonly answer: number;
+}
+
+/** A question that the model writes the answer to. */
+export interface GenerationItem extends Question {
+  readonly context: string;
+  /** Any of them is right. */
+  readonly answers: readonly string[];
+}
+
+export type TaskItem = ChoiceItem | GenerationItem;
+
+/** How an answer is written and held against the right ones: lm-evaluation-harness's `generate_until` and `exact_match`. */
+export interface GenerationSettings {
+  /** Texts that end the answer; they are not part of it. */
+  readonly until: readonly string[];
+  readonly maximumTokens: number;
+  readonly ignoreCase: boolean;
+  readonly ignorePunctuation: boolean;
+  /** What matches is taken out of both sides, in this order. */
+  readonly ignoredPatterns: readonly RegExp[];
+  /** The part of what was written that is the answer: all of it, or the first or last match, for each metric. */
+  readonly extractions: Partial<Record<GenerationMetric, Extraction>>;
+}
+
+/** `trimmed`: without white space around it. A pattern's first group that matched is the answer, else the whole match. */
+export type Extraction = "whole" | "trimmed" | { readonly pattern: RegExp; readonly match: "first" | "last" };
+
+/** Whether the answer is a right one, letter for letter after normalisation; `Flexible`: by a wider extraction. */
+export type GenerationMetric = "exactMatch" | "exactMatchFlexible";
+
+interface Layout<Row, Item> {
   readonly name: string;
-  readonly kind: "choice" | "cloze";
   readonly summary: string;
   /** Of the data set that the layout is named after: SPDX expression or the owner's words; a user's own file has its own. */
   readonly licence: string;
   readonly row: z.ZodType<Row>;
   /** Null leaves the row out (it has no answer). */
-  item(row: Row): TaskItem | null;
+  item(row: Row): Item | null;
 }
 
+/**
+ * How rows of a data file become questions. `choice` tasks compare likelihoods; `cloze` tasks have one choice, which is right
+ * when the model's greedy continuation is it.
+ */
+export interface ChoiceTask<Row = unknown> extends Layout<Row, ChoiceItem> {
+  readonly kind: "choice" | "cloze";
+}
+
+/** As `ChoiceTask` where the model writes the answer. */
+export interface GenerationTask<Row = unknown> extends Layout<Row, GenerationItem> {
+  readonly kind: "generation";
+  readonly generation: GenerationSettings;
+}
+
+export type TaskDefinition<Row = unknown> = ChoiceTask<Row> | GenerationTask<Row>;
+
 /** Checks a definition's types; the identity. */
-export function defineTask<Row>(definition: TaskDefinition<Row>): TaskDefinition<Row> {
+export function defineTask<Row>(definition: ChoiceTask<Row>): ChoiceTask<Row> {
+  return definition;
+}
+
+/** As `defineTask` where the model writes the answer. */
+export function defineGenerationTask<Row>(definition: GenerationTask<Row>): GenerationTask<Row> {
   return definition;
 }
 
@@ -55,7 +102,7 @@ export function itemsOf(task: TaskDefinition, rows: readonly unknown[], file: st
     }
     const item = task.item(parsed.data);
     if (item === null) return [];
-    if (item.choices[item.answer] === undefined) {
+    if ("choices" in item && item.choices[item.answer] === undefined) {
       throw new TilthError(
         `${file}, row ${index + 1}: the answer is choice ${item.answer + 1}, but there are ${item.choices.length} choices`,
         { remedy: "Correct the row's label." },

@@ -14,7 +14,8 @@ export const lambada = defineTask({
     return {
       choices: [{ context: text.slice(0, space), continuation: ` ${word}`, text: word }],
       answer: 0,
-      example: text,
+      // Two spaces, as lm-evaluation-harness joins them.
+      example: `${text.slice(0, space)}  ${word}`,
     };
   },
 });

@@ -3,15 +3,31 @@ import { nearest, UsageError } from "../../foundation/index.ts";
 import { arc } from "./arc.ts";
 import { blimp } from "./blimp.ts";
 import { boolq } from "./boolq.ts";
+import { generation } from "./generation.ts";
+import { gsm8k } from "./gsm8k.ts";
 import { hellaswag } from "./hellaswag.ts";
 import type { TaskDefinition } from "./item.ts";
 import { lambada } from "./lambada.ts";
 import { multipleChoice } from "./multiple-choice.ts";
 import { openbookqa } from "./openbookqa.ts";
 import { piqa } from "./piqa.ts";
+import { triviaqa } from "./triviaqa.ts";
 import { winogrande } from "./winogrande.ts";
 
-const all = [blimp, arc, hellaswag, piqa, boolq, openbookqa, winogrande, lambada, multipleChoice];
+const all = [
+  blimp,
+  arc,
+  hellaswag,
+  piqa,
+  boolq,
+  openbookqa,
+  winogrande,
+  lambada,
+  triviaqa,
+  gsm8k,
+  multipleChoice,
+  generation,
+];
 
 export const tasks: ReadonlyMap<string, TaskDefinition> = new Map(
   all.map((task) => [task.name, task as unknown as TaskDefinition]),
@@ -23,6 +39,6 @@ export function taskNamed(name: string): TaskDefinition {
   if (task !== undefined) return task;
   const guess = nearest(name, [...tasks.keys()]);
   throw new UsageError(`there is no task "${name}"; there are ${[...tasks.keys()].join(", ")}`, {
-    remedy: guess === undefined ? "A file of your own fits multiple-choice." : `Did you mean "${guess}"?`,
+    remedy: guess === undefined ? "A file of your own fits multiple-choice or generation." : `Did you mean "${guess}"?`,
   });
 }

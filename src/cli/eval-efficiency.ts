@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { labelledTexts } from "../adaptation/index.ts";
 import { type EfficiencyCurve, poolings, readRows, type SampleEfficiency } from "../evaluation/index.ts";
 import { TilthError, UsageError, writeFileAtomically } from "../foundation/index.ts";
 import { evaluateEfficiencyJob, type LabelledTexts, runJob } from "../jobs/index.ts";
@@ -78,20 +78,7 @@ function labelled(
   input: CommandInput,
   classes: Map<string, number>,
 ): LabelledTexts {
-  const [text, label] = [input.text("text")!, input.text("label")!];
-  const row = z.looseObject({
-    [text]: z.string().min(1),
-    [label]: z.union([z.string().min(1), z.number(), z.boolean()]),
-  });
-  const parsed = rows.map((one, index) => {
-    const result = row.safeParse(one);
-    if (result.success) return { text: String(result.data[text]), label: String(result.data[label]) };
-    const [{ path, message }] = result.error.issues;
-    const fields = one !== null && typeof one === "object" ? Object.keys(one).join(", ") : "none";
-    throw new TilthError(`${file}, row ${index + 1}: ${path.join(".")}: ${message}; its fields are ${fields}`, {
-      remedy: "Name the fields with --text and --label.",
-    });
-  });
+  const parsed = labelledTexts(rows, file, { text: input.text("text")!, label: input.text("label")! });
   for (const one of parsed) if (!classes.has(one.label)) classes.set(one.label, classes.size);
   return { texts: parsed.map((one) => one.text), labels: Int32Array.from(parsed, (one) => classes.get(one.label)!) };
 }

@@ -19,7 +19,10 @@ export async function evaluateProbe(checkpoint: string, input: CommandInput): Pr
     evaluateProbeJob,
     {
       checkpoint,
-      data: texts === undefined ? { images: images! } : { texts },
+      data:
+        texts === undefined
+          ? { images: images! }
+          : { texts, fields: { text: input.text("text")!, label: input.text("label")! } },
       pooling: input.choice("pooling", poolings) ?? "mean",
       testShare: 0.3,
       seed: 1,

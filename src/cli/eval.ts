@@ -24,8 +24,10 @@ export const evaluate: Command = {
     prompt: { describe: "a sentence for classes, with {class}; may be repeated", placeholder: "text", multiple: true },
     probe: {
       describe:
-        'linear and nearest-neighbour probes: of --data (lines of {"text", "label"}) or of --images with classes',
+        "linear and nearest-neighbour probes: of --data (texts with a label: JSONL, CSV or Parquet) or of --images with classes",
     },
+    text: { describe: "field of the text to probe", placeholder: "name", initial: "text" },
+    label: { describe: "field of its class", placeholder: "name", initial: "label" },
     pooling: {
       describe: "mean, cls, eos or last: which states make a text's vector",
       placeholder: "name",

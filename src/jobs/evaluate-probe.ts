@@ -1,6 +1,5 @@
 /** What linear and nearest-neighbour probes find in a checkpoint's vectors of labelled texts or pictures, beside the untrained model. */
-import { readFileSync } from "node:fs";
-import { z } from "zod";
+import { type LabelFields, labelledTexts } from "../adaptation/index.ts";
 import { type Backend, Engine } from "../engine/index.ts";
 import {
   examplesOf,
@@ -8,16 +7,10 @@ import {
   nearestNeighbourProbe,
   type Pooling,
   type ProbeResult,
+  readRows,
   representationsOf,
 } from "../evaluation/index.ts";
-import {
-  bootstrapMean,
-  type Estimate,
-  mixKeys,
-  type Progress,
-  parseSettings,
-  TilthError,
-} from "../foundation/index.ts";
+import { bootstrapMean, type Estimate, mixKeys, type Progress, TilthError } from "../foundation/index.ts";
 import { classTemplate, ImageLoader, type ImageTextPair, readPairs } from "../images/index.ts";
 import { embedPairs } from "../objectives/index.ts";
 import { PairStream } from "../training/index.ts";
@@ -28,8 +21,8 @@ import type { DeviceOptions, Job } from "./job.ts";
 
 export interface EvaluateProbeInput {
   readonly checkpoint: string;
-  /** JSON lines of `text` and `label`, optionally `group`, for a model of text; or a set of pictures that names classes. */
-  readonly data: { readonly texts: string } | { readonly images: string };
+  /** A file of labelled texts (JSON lines, CSV or Parquet; fields `text` and `label` if left out) for a model of text; or a set of pictures that names classes. */
+  readonly data: { readonly texts: string; readonly fields?: LabelFields } | { readonly images: string };
   /** Of texts. */
   readonly pooling: Pooling;
   /** Share of the groups that the probes are tested on. */
@@ -75,7 +68,12 @@ export const evaluateProbeJob: Job<EvaluateProbeInput, Progress, EvaluateProbeOu
     const backend = await openDevice(input.device, () => {});
     try {
       if ("texts" in input.data) {
-        const examples = readLabelledTexts(input.data.texts);
+        const { texts, fields = { text: "text", label: "label" } } = input.data;
+        const rows = await readRows(texts);
+        const grouped = rows.every((row) => row !== null && typeof row === "object" && "group" in row);
+        const examples = labelledTexts(rows, texts, { ...(grouped && { group: "group" }), ...fields }).map(
+          ({ text, label, group = text }) => ({ content: text, label, group }),
+        );
         return resultOf(examples, await vectorsOfTexts(backend, input, examples, emit), input);
       }
       const { images } = input.data;
@@ -89,29 +87,6 @@ export const evaluateProbeJob: Job<EvaluateProbeInput, Progress, EvaluateProbeOu
     }
   },
 };
-
-const line = z.looseObject({
-  text: z.string().min(1),
-  label: z.union([z.string(), z.number()]),
-  group: z.string().optional(),
-});
-
-/** Throws TilthError naming the line that is no labelled text. */
-function readLabelledTexts(file: string): Example<string>[] {
-  return readFileSync(file, "utf8")
-    .split("\n")
-    .flatMap((text, index) => {
-      if (text.trim() === "") return [];
-      let value: unknown;
-      try {
-        value = JSON.parse(text);
-      } catch (cause) {
-        throw new TilthError(`${file}:${index + 1} is not JSON: "${text.slice(0, 60)}"`, { cause });
-      }
-      const one = parseSettings(line, value, `${file}:${index + 1}`);
-      return [{ content: one.text, label: String(one.label), group: one.group ?? one.text }];
-    });
-}
 
 async function vectorsOfTexts(
   backend: Backend,

@@ -52,7 +52,7 @@ ${await costPlot(plan)}
 <h2>Forecast loss by the domain text there is</h2>
 ${await lossPlot(needs, catalogue)}
 <h2>A step of training</h2>
-<p>Forecast as <code>tilth train</code> does before its first step: a Llama of that size, AdamW, bf16, on one ${escaped(needs.device)}.
+<p>Forecast as <code>tilth train</code> does before its first step: a Llama of that size, AdamW, bf16, on one ${escapeHtml(needs.device)}.
 <code>tilth train</code> says memory and time again with rates that it measures, and at the end what they were.</p>
 ${table(
   ["way", "model", "layers × width", "batch", "memory, GB", "seconds", "tokens a second", "fits one device"],
@@ -72,7 +72,7 @@ ${table(
 function stepCells({ way, model, configuration, training, memoryBytes, seconds, tokensPerSecond, fits }: StepEstimate) {
   const { batchSequences, sequenceLength, microBatchSequences } = training;
   return [
-    ...[way, escaped(model), `${configuration.layers} × ${configuration.width}`],
+    ...[way, escapeHtml(model), `${configuration.layers} × ${configuration.width}`],
     `${batchSequences} × ${sequenceLength} in micro-batches of ${microBatchSequences}`,
     ...[memoryBytes / 1e9, seconds, tokensPerSecond].map(figure),
     fits ? "yes" : "no",

@@ -72,7 +72,7 @@ describe("probes of a checkpoint", () => {
     const file = join(folder, "wrong.jsonl");
     writeFileSync(file, '{"text": "a", "label": "x"}\n{"text": "b"}\n');
     const of = () => probe({ checkpoint: join(folder, "text"), data: { texts: file } });
-    await expect(of()).rejects.toThrow("wrong.jsonl:2");
+    await expect(of()).rejects.toThrow("wrong.jsonl, row 2: label");
     writeFileSync(file, '{"text": "a", "label": "x"}\n');
     await expect(of()).rejects.toThrow("examples of two classes");
   });

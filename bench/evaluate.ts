@@ -1,8 +1,8 @@
-/** Log-likelihoods of a task's choices beside lm-evaluation-harness: the same checkpoint, requests and threads, both in f32. */
+/** A task's log-likelihoods or written answers beside lm-evaluation-harness: the same checkpoint, requests and threads, both in f32. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createBackend, Engine } from "../src/engine/index.ts";
-import { itemsOf, readRows, scoreContinuations, taskNamed } from "../src/evaluation/index.ts";
+import { completeGreedily, itemsOf, readRows, scoreContinuations, taskNamed } from "../src/evaluation/index.ts";
 import { UsageError } from "../src/foundation/index.ts";
 import { prepareTokenizerKernels, readTokenizerJson } from "../src/tokenizer/index.ts";
 import { loadWeights, readModelConfiguration } from "../src/training/index.ts";
@@ -19,9 +19,10 @@ export async function evaluate(options: BenchmarkOptions): Promise<BenchmarkLine
       remedy: "npm run bench -- eval <checkpoint folder> blimp adjunct_island.jsonl --peer",
     });
   }
-  const choices = itemsOf(taskNamed(name), await readRows(data), data)
-    .slice(0, questions)
-    .flatMap((item) => ("choices" in item ? item.choices : []));
+  const task = taskNamed(name);
+  const items = itemsOf(task, await readRows(data), data).slice(0, questions);
+  const choices = items.flatMap((item) => ("choices" in item ? item.choices : []));
+  const contexts = items.flatMap((item) => ("context" in item ? [item.context] : []));
   const threads = availableParallelism();
   await prepareTokenizerKernels();
   const backend = await createBackend("cpu", { threads, precision: "f32" });
@@ -30,9 +31,15 @@ export async function evaluate(options: BenchmarkOptions): Promise<BenchmarkLine
   const model = architecture.create(engine, configuration);
   loadWeights(checkpoint, model);
   const tokenizer = readTokenizerJson(join(checkpoint, "tokenizer.json"));
-  const score = () => scoreContinuations(engine, model, tokenizer, choices, { greedy: true });
+  const writing = task.kind === "generation" ? task.generation : undefined;
+  const score = () =>
+    writing === undefined
+      ? scoreContinuations(engine, model, tokenizer, choices, { greedy: true })
+      : completeGreedily(engine, model, tokenizer, contexts, writing);
   await score();
   const requests = choices.map(({ context, continuation }) => [context, continuation]);
+  const generation = writing && { until: writing.until, max_gen_toks: writing.maximumTokens, do_sample: false };
+  const count = Math.max(choices.length, contexts.length);
   const comparison = await compare(
     async () => {
       const started = performance.now();
@@ -42,7 +49,7 @@ export async function evaluate(options: BenchmarkOptions): Promise<BenchmarkLine
     options.peer
       ? [1, 16, 64].map((batchSize) => ({
           setting: `batches of ${batchSize}`,
-          start: () => startPeer("evaluate.py", { checkpoint, requests, batchSize, threads }),
+          start: () => startPeer("evaluate.py", { checkpoint, requests, contexts, generation, batchSize, threads }),
         }))
       : [],
     options.repetitions,
@@ -54,14 +61,14 @@ export async function evaluate(options: BenchmarkOptions): Promise<BenchmarkLine
     comparison,
     {
       name: "eval",
-      config: `${name}, ${choices.length} requests, ${(parameters / 1e6).toFixed(1)}M parameters, f32, ${threads} threads`,
+      config: `${name}, ${count} requests, ${(parameters / 1e6).toFixed(1)}M parameters, f32, ${threads} threads`,
       unit: "seconds",
       peerName: "lm-evaluation-harness",
       shareOfPeak: null,
     },
     {
-      requestsPerSecond: choices.length / comparison.tilth.median,
-      peerRequestsPerSecond: comparison.peer && choices.length / comparison.peer.median,
+      requestsPerSecond: count / comparison.tilth.median,
+      peerRequestsPerSecond: comparison.peer && count / comparison.peer.median,
     },
   );
 }

@@ -1,4 +1,4 @@
-"""lm-evaluation-harness: log-likelihoods of continuations by its Hugging Face model. See bench/evaluate.ts."""
+"""lm-evaluation-harness: log-likelihoods of continuations, or greedy answers, by its Hugging Face model. See bench/evaluate.ts."""
 import json
 import os
 import resource
@@ -17,18 +17,20 @@ torch.set_num_threads(configuration["threads"])
 model = HFLM(
     pretrained=configuration["checkpoint"], device="cpu", dtype="float32", batch_size=configuration["batchSize"]
 )
+generation = configuration.get("generation")
+kind = "loglikelihood" if generation is None else "generate_until"
+arguments = configuration["requests"] if generation is None else [(one, generation) for one in configuration["contexts"]]
 requests = [
-    Instance(request_type="loglikelihood", doc={}, arguments=(context, continuation), idx=index)
-    for index, (context, continuation) in enumerate(configuration["requests"])
+    Instance(request_type=kind, doc={}, arguments=tuple(one), idx=index) for index, one in enumerate(arguments)
 ]
 
 
 def work():
-    return model.loglikelihood(requests, disable_tqdm=True)
+    return getattr(model, kind)(requests, disable_tqdm=True)
 
 
 first = work()
-total = sum(float(one[0]) for one in first)
+total = sum(len(one) if generation else float(one[0]) for one in first)
 print(json.dumps({"version": lm_eval.__version__, "total": total}), flush=True)
 for line in sys.stdin:
     if line.strip() == "end":

@@ -97,7 +97,7 @@ export async function forecastBenchmark({ warn }: BenchmarkOptions): Promise<Ben
 /** Trains twice: the first run builds corpus and shards, whose memory the second one's process never held. */
 function trained(runFolder: string, configuration: Readonly<Record<string, unknown>>) {
   const file = `${runFolder}.json`;
-  const training = { ...(configuration.training as object), validateEvery: 1e6, checkpointEvery: 1e6 };
+  const training = { ...(configuration.training as object), schedule: { warmupSteps: 1 } };
   const source = { reader: "npm", path: join(packageRoot(), "node_modules", "@types") };
   const run = {
     ...{ runFolder, corpus: { sources: [source] }, tokenizer: { vocabularySize: 4096 } },

@@ -7,7 +7,9 @@ import { checkpointNames } from "../training/index.ts";
 import type { Command } from "./command.ts";
 import { runTaskOn, taskOptions } from "./eval-task.ts";
 
-const { against: _, items: __, ...shared } = taskOptions;
+/** What is asked of a checkpoint by itself, not of the questions or of two checkpoints. */
+const left = new Set(["against", "items", "contamination", "coverage", "unconditional", "licence"]);
+const shared = Object.fromEntries(Object.entries(taskOptions).filter(([name]) => !left.has(name)));
 
 /** `tilth eval dynamics` */
 export const dynamics: Command = {
@@ -61,13 +63,15 @@ export const dynamics: Command = {
       writeFileAtomically(plot, svg);
     }
     if (input.flag("json")) {
-      process.stdout.write(`${JSON.stringify({ task: task.name, items: first.items, chance: first.chance, curve })}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ task: task.name, licence: task.licence, metric: first.primary, items: first.items, chance: first.chance, curve })}\n`,
+      );
       return;
     }
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
     process.stdout.write(
       [
-        `${task.name}: ${first.items} questions; guessing gives ${percent(first.chance)}`,
+        `${task.name}: ${first.primary} on ${first.items} questions (data licence ${task.licence}); guessing gives ${percent(first.chance)}`,
         ...curve.map(
           ({ step, value, interval: [low, high], change }) =>
             `step ${String(step).padStart(8)}   ${percent(value)} (95 %: ${percent(low)} to ${percent(high)})${change === null ? "" : `, p = ${change.pValue.toPrecision(2)} against the one before`}`,

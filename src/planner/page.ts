@@ -8,6 +8,8 @@ import type { StepEstimate } from "./step.ts";
 import { waysOf } from "./ways.ts";
 
 const partColours = { people: "#4269d0", training: "#efb118", use: "#6cc5b0" };
+/** Of the ways whose loss depends on the text that there is. */
+const wayColours = { scratch: "#4269d0", continue: "#ff725c", "fine-tune": "#efb118", retrieval: "#6cc5b0" };
 
 /** The page's HTML. */
 export async function planPage(
@@ -17,13 +19,14 @@ export async function planPage(
   catalogue: Catalogue,
 ): Promise<string> {
   const { recommendation, reasons, ways, sensitivity, currency, catalogueDate } = plan;
-  const rows = ways.map(({ name, model, loss, cost, weeks, latencySeconds, fails }) => [
+  const rows = ways.map(({ name, model, loss, cost, weeks, latencySeconds, memoryBytes, fails }) => [
     name === recommendation?.name ? `<strong>${name}</strong>` : name,
     escapeHtml(model),
     loss.toFixed(2),
     ...[cost.people, cost.training, cost.use, cost.total].map(amount),
     weeks.toFixed(1),
     latencySeconds.toFixed(1),
+    memoryBytes === null ? "–" : figure(memoryBytes / 1e9),
     fails.length === 0 ? "meets all" : escapeHtml(fails.join("; ")),
   ]);
   const flips = sensitivity.map(({ need, from, to, direction, recommendation: other }) => [
@@ -32,24 +35,36 @@ export async function planPage(
     `${direction ?? ""} ${figure(to)}`,
     other ?? "none",
   ]);
-  const head = ["way", "model", "loss", "people", "training", "use", "total", "weeks", "seconds", "requirements"];
+  const head = [
+    "way",
+    "model",
+    "loss",
+    "people",
+    "training",
+    "use",
+    "total",
+    "weeks",
+    "seconds",
+    "memory, GB",
+    "requirements",
+  ];
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Plan</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}</style>
+table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}
+td.number{text-align:right;font-variant-numeric:tabular-nums}</style>
 <h1>${recommendation === null ? "No way meets all requirements" : `Recommended: ${recommendation.name} (${escapeHtml(recommendation.model)})`}</h1>
-<ul>${reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join("")}</ul>
+<ul>${reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join("")}${(recommendation?.risks ?? []).map((risk) => `<li>risk: ${escapeHtml(risk)}</li>`).join("")}</ul>
 <p>Costs in ${escapeHtml(currency)} over ${needs.months} months, by a catalogue of ${catalogueDate}: check its figures before you decide. Losses are
 forecasts in nats a token, for comparison only.</p>
 ${table(head, rows)}
 <h2>Costs</h2>
-<p>${Object.entries(partColours)
-    .map(([part, colour]) => `<span style="color:${colour}">■</span> ${part}`)
-    .join("&ensp;")}</p>
+${legend(partColours)}
 ${await costPlot(plan)}
 <h2>Forecast loss by the domain text there is</h2>
+${legend(wayColours)}
 ${await lossPlot(needs, catalogue)}
 <h2>A step of training</h2>
 <p>Forecast as <code>tilth train</code> does before its first step: a Llama of that size, AdamW, bf16, on one ${escapeHtml(needs.device)}.
@@ -95,7 +110,7 @@ function costPlot({ ways, currency }: Plan): Promise<string> {
 }
 
 function lossPlot(needs: Needs, catalogue: Catalogue): Promise<string> {
-  const shown = ["scratch", "continue", "fine-tune", "retrieval"];
+  const shown = Object.keys(wayColours);
   const points = Array.from({ length: 41 }, (_, index) => needs.domainTokens * 10 ** ((index - 20) / 10)).flatMap(
     (domainTokens) => {
       const ways = waysOf({ ...needs, domainTokens }, catalogue);
@@ -105,27 +120,27 @@ function lossPlot(needs: Needs, catalogue: Catalogue): Promise<string> {
       });
     },
   );
-  const last = points[points.length - 1].domainTokens;
   return plotSvg((plot) => ({
     width: 720,
     height: 320,
-    marginRight: 80,
     x: { type: "log", label: "tokens of domain text", tickFormat: "~s" },
-    y: { label: "forecast loss, nats a token", grid: true },
+    y: { type: "log", label: "forecast loss, nats a token", grid: true, tickFormat: "~g" },
+    color: { domain: shown, range: Object.values(wayColours) },
     marks: [
       plot.ruleX([needs.domainTokens], { strokeDasharray: "3,3" }),
       plot.line(points, { x: "domainTokens", y: "loss", stroke: "way" }),
-      plot.text(
-        points.filter(({ domainTokens }) => domainTokens === last),
-        { x: "domainTokens", y: "loss", text: "way", fill: "way", textAnchor: "start", dx: 6 },
-      ),
     ],
   }));
 }
 
+function legend(colours: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(colours).map(([name, colour]) => `<span style="color:${colour}">■</span> ${name}`);
+  return `<p>${entries.join("&ensp;")}</p>`;
+}
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const row = (cells: readonly string[], tag: string) =>
-    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`;
+    `<tr>${cells.map((cell) => `<${tag}${/^[\d.,]+$/.test(cell) ? ' class="number"' : ""}>${cell}</${tag}>`).join("")}</tr>`;
   return `<table>${row(head, "th")}${rows.map((cells) => row(cells, "td")).join("")}</table>`;
 }
 

@@ -23,7 +23,13 @@ const cases: readonly Case[] = [
     name: "3M Llama, bf16, 16 × 256, Muon",
     configuration: {
       model: llama(5, 192, 6),
-      training: { steps: 40, sequenceLength: 256, batchSequences: 16, optimizer: { kind: "muon" } },
+      training: {
+        steps: 40,
+        sequenceLength: 256,
+        batchSequences: 16,
+        microBatchSequences: 16,
+        optimizer: { kind: "muon" },
+      },
     },
   },
   {
@@ -38,7 +44,10 @@ const cases: readonly Case[] = [
     name: "27M Llama, bf16, 4 × 512, activation checkpointing",
     configuration: {
       model: llama(8, 512, 8),
-      training: { steps: 12, sequenceLength: 512, batchSequences: 4, activationCheckpointing: true },
+      training: {
+        ...{ steps: 12, sequenceLength: 512, batchSequences: 4, microBatchSequences: 4 },
+        activationCheckpointing: true,
+      },
     },
   },
   {
@@ -46,7 +55,7 @@ const cases: readonly Case[] = [
     configuration: {
       model: { architecture: "bert", layers: 6, width: 384, attentionHeads: 6 },
       objective: { kind: "masked-token" },
-      training: { steps: 20, sequenceLength: 128, batchSequences: 16 },
+      training: { steps: 20, sequenceLength: 128, batchSequences: 16, microBatchSequences: 16 },
     },
   },
   {

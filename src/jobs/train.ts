@@ -190,7 +190,9 @@ async function forecastRun(
   const before = process.memoryUsage.rss();
   const rates = { precision: backend.precision, peakFlops, ...measureMemory(backend) };
   const told = await forecastStep(architecture, configuration, training, rates, objective);
-  const memoryBytes = before + heapBytes + told.memoryBytes;
+  // Checkpoints are written from a copy of all but the gradients.
+  const copyBytes = told.stateBytes - 4 * architecture.dimensions(configuration).parameters;
+  const memoryBytes = before + heapBytes + told.memoryBytes + copyBytes;
   return { memoryBytes, stepSeconds: told.medianSeconds, runSeconds: told.runSeconds };
 }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { parseSettings, settingsObject, UsageError } from "../foundation/index.ts";
 import { imageTextArchitectureNamed, imageTextArchitectureNames } from "../models/index.ts";
 import { contrastive } from "../objectives/index.ts";
-import { contrastiveConfiguration } from "../training/index.ts";
+import { contrastiveConfiguration, telemetryConfiguration } from "../training/index.ts";
 import { deviceConfiguration } from "./device.ts";
 
 const share = z.number().min(0).max(0.9);
@@ -26,6 +26,7 @@ export const pairsRunConfiguration = settingsObject("run", {
   model: z.looseObject({ architecture: z.string().default("clip") }),
   objective: settingsObject("objective", { kind: z.literal("contrastive") }),
   training: contrastiveConfiguration,
+  telemetry: telemetryConfiguration.prefault({}),
 });
 
 export type PairsRunConfiguration = z.output<typeof pairsRunConfiguration>;

@@ -9,6 +9,7 @@ import type { RunHooks } from "./run.ts";
 import { placesOf, type RunDescription, requireNoCheckpoints, writeRunDescription } from "./run-folder.ts";
 import { runJob } from "./run-job.ts";
 import { preparePairs, type TrainPairsEvent, type TrainPairsOutput, trainPairsJob } from "./train-pairs.ts";
+import { watched } from "./watched.ts";
 
 /** Trains from the first step. Throws UsageError where the run's folder holds checkpoints, unless they may be replaced. */
 export function trainPairsRun(
@@ -43,31 +44,35 @@ function describeRun(run: PairsRunConfiguration, options: { replace: boolean }):
 /** Continues the run that `description` describes, if it is a contrastive one. */
 export function resumePairsRun(
   runFolder: string,
-  { configuration, objective }: RunDescription,
+  { configuration, objective, device, training }: RunDescription,
   hooks: RunHooks<TrainPairsEvent>,
 ): Promise<TrainPairsOutput> | undefined {
   if (objective.kind !== "contrastive") return undefined;
-  const run = parsePairsRunConfiguration(configuration, placesOf(runFolder).description);
+  // Device and training as the description has them: what is overridden when a run is resumed stands there.
+  const run = parsePairsRunConfiguration({ ...configuration, device, training }, placesOf(runFolder).description);
   return startTraining({ ...run, runFolder }, true, undefined, hooks);
 }
 
 async function startTraining(
-  { runFolder, images, tokenizer, device, model, training, objective }: PairsRunConfiguration,
+  run: PairsRunConfiguration,
   resume: boolean,
   peakFlops: number | undefined,
   hooks: RunHooks<TrainPairsEvent>,
 ): Promise<TrainPairsOutput> {
+  const { runFolder, images, tokenizer, device, model, training, objective } = run;
   const { architecture, ...configuration } = model;
   const record = await checkpointRecord(runFolder, { model: { architecture, configuration }, training, objective }, [
     { role: "training data", kind: "images", path: resolve(images.path) },
   ]);
-  return runJob(
-    trainPairsJob,
-    {
-      ...{ runFolder, images, device, training, resume, peakFlops, model: { architecture, configuration } },
-      ...{ vocabularySize: tokenizer.vocabularySize, files: { ...travelling(images.path), [recordName]: record } },
-    },
-    hooks,
+  return watched(runFolder, { configuration: run, training }, hooks, (watching) =>
+    runJob(
+      trainPairsJob,
+      {
+        ...{ runFolder, images, device, training, resume, peakFlops, model: { architecture, configuration } },
+        ...{ vocabularySize: tokenizer.vocabularySize, files: { ...travelling(images.path), [recordName]: record } },
+      },
+      watching,
+    ),
   );
 }
 

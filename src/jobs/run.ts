@@ -1,7 +1,6 @@
 /** A run from its configuration: corpus, shards, training. Every stage that is already there is reused. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { launchedPlace } from "../cluster/index.ts";
 import { modelOf, objectiveOf, type RunConfiguration } from "../config/index.ts";
 import {
   type CorpusBuild,
@@ -12,7 +11,6 @@ import {
 } from "../corpus/index.ts";
 import { type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { type Activity, modelCard, recordName } from "../lineage/index.ts";
-import { openTelemetry, telemetryConfiguration, trainingConfiguration } from "../training/index.ts";
 import {
   continuationFacts,
   continuationFile,
@@ -37,7 +35,7 @@ import { resumePairsRun } from "./run-pairs.ts";
 import { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 import { type TrainEvent, type TrainOutput, trainJob } from "./train.ts";
 import type { TrainPairsEvent } from "./train-pairs.ts";
-import { watchRun } from "./watch.ts";
+import { watched } from "./watched.ts";
 
 /** How work of some length is watched and stopped. */
 export interface RunHooks<Event> {
@@ -220,33 +218,6 @@ async function startTraining(
       watching,
     ),
   );
-}
-
-/** Runs `train` with the run's telemetry, and watched from this thread. Of several ranks the first one tells. */
-async function watched<Output>(
-  runFolder: string,
-  { configuration, training }: Pick<RunDescription, "configuration" | "training">,
-  hooks: RunHooks<TrainEvent>,
-  train: (hooks: RunHooks<TrainEvent>) => Promise<Output>,
-): Promise<Output> {
-  const { rank, size: ranks } = launchedPlace() ?? { rank: 0, size: 1 };
-  const warn = (message: string) => hooks.onEvent({ kind: "warning", message });
-  const asked = rank === 0 ? configuration.telemetry : undefined;
-  const telemetry = await openTelemetry(telemetryConfiguration.parse(asked ?? {}), runFolder, warn);
-  const { guards } = trainingConfiguration.parse(training);
-  const unwatch = watchRun({ runFolder, rank, ranks, guards, signal: hooks.signal, warn });
-  try {
-    return await train({
-      ...hooks,
-      onEvent(event) {
-        if (event.kind === "record") telemetry.update(event.record);
-        hooks.onEvent(event);
-      },
-    });
-  } finally {
-    unwatch();
-    await telemetry.close();
-  }
 }
 
 /** Shares of the kept bytes by licence, largest first. */

@@ -1,6 +1,6 @@
 /** A contrastive run on one rank and on several: every rank's pairs are told apart from those of all. */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -67,6 +67,7 @@ describe.skipIf(!mpi)("contrastive training on MPI ranks (skipped where mpicc or
       const configuration = {
         runFolder: architecture,
         objective: { kind: "contrastive" },
+        telemetry: { tensorboard: true },
         device: { precision: "f32", threads: 1 },
         images: { path: "set", validationShare: 0.15, testShare: 0.1 },
         tokenizer: { vocabularySize: 300 },
@@ -111,9 +112,12 @@ describe.skipIf(!mpi)("contrastive training on MPI ranks (skipped where mpicc or
   it("one rank continues what two began", () => {
     cpSync(join(folder, "clip-2-plain"), join(folder, "mixed"), { recursive: true });
     rmSync(join(folder, "mixed", "checkpoints", "step-0000008"), { recursive: true });
-    const run = tilth("train", "--resume", "mixed");
+    // In micro-batches, on two threads: the same numbers, to rounding.
+    const settings = ["--set", "device.threads=2", "--set", "training.microBatchPairs=8"];
+    const run = tilth("train", "--resume", "mixed", ...settings);
     expect(run.status, run.stderr).toBe(0);
     expectSameCurve("mixed", "clip");
+    expect(readdirSync(join(folder, "mixed", "tensorboard"))).not.toEqual([]);
   });
 
   it("says what to change where ranks cannot share a batch evenly", () => {

@@ -128,6 +128,22 @@ it("SIGTERM saves and leaves with 130; the run goes on to the same end", async (
   expectWhole(run);
 });
 
+it("a run that was stopped goes on with other threads and micro-batches, to the same numbers but for rounding", async () => {
+  const run = fresh();
+  const { code, text } = await signalled(run, ["SIGTERM", "SIGTERM"]);
+  expect(code, text).toBe(130);
+  expect(text).toMatch(/the state is saved/);
+  const settings = ["--set", "device.threads=2", "--set", "training.microBatchSequences=4"];
+  const { status, stderr } = spawnSync(program[0], [program[1], "train", "--resume", run, ...settings], {
+    encoding: "utf8",
+  });
+  expect(status, stderr).toBe(0);
+  const losses = (records: readonly string[]) => records.map((record) => (JSON.parse(record) as { loss: number }).loss);
+  const [ours, undisturbed] = [losses(resultOf(run).records), losses(whole.result.records)];
+  expect(ours).toHaveLength(undisturbed.length);
+  ours.forEach((loss, index) => void expect(Math.abs(loss / undisturbed[index] - 1)).toBeLessThan(1e-3));
+});
+
 it("SIGINT twice leaves at once, without saving; the run goes on from its last checkpoint", async () => {
   const run = fresh();
   const { code, text } = await signalled(run, ["SIGINT", "SIGINT"]);

@@ -1,9 +1,10 @@
 /** Writes an adapted checkpoint: a Hugging Face folder, or an adapter in PEFT's layout. */
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ParameterArena } from "../engine/index.ts";
 import { type SafetensorsEntry, writeSafetensors } from "../formats/index.ts";
-import { publishFolder, writeFileAtomically } from "../foundation/index.ts";
+import { canonicalJson, hashOf, publishFolder, writeFileAtomically } from "../foundation/index.ts";
+import { type Activity, writeRecord } from "../lineage/index.ts";
 import { mappedTensor, transposed, type WeightMapping } from "../models/index.ts";
 import { readHuggingFaceConfiguration } from "../training/index.ts";
 import { adaptationCard } from "./card.ts";
@@ -64,7 +65,21 @@ export async function saveAdapted(folder: string, options: SaveOptions): Promise
       "README.md": adaptationCard(report, options.pipeline),
     };
     for (const [name, content] of Object.entries(own)) writeFileAtomically(join(temporary, name), content);
+    await writeRecord(temporary, activityOf(report), folder);
   });
+}
+
+/** What the record of lineage says: the parent, and every file that was learned from or measured on. */
+function activityOf({ method, stage, weights, settings, parent, data }: AdaptationReport): Activity {
+  return {
+    kind: weights === "adapters" ? "adapter" : "checkpoint",
+    command: `adapt ${method}`,
+    details: { stage, weights, settings: hashOf(canonicalJson(settings)) },
+    used: [
+      { role: "base checkpoint", kind: "checkpoint", path: resolve(parent.path) },
+      ...data.map(({ role, file }) => ({ role, kind: "data" as const, path: resolve(file) })),
+    ],
+  };
 }
 
 /** Weights under Hugging Face's names, the head's among them, and `config.json`. */

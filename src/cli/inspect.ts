@@ -1,26 +1,50 @@
-import { describeModelFile, type ModelFileDescription } from "../export/index.ts";
+import { resolve } from "node:path";
+import type { ModelFileDescription } from "../export/index.ts";
 import { UsageError } from "../foundation/index.ts";
+import { chatBehaviourJob, inspectModel, type ModelInspection, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
 import { formatBytes, formatCount } from "./terminal.ts";
 
 /** `tilth inspect` */
 export const inspect: Command = {
-  summary: "what a checkpoint, a .safetensors or a .gguf file holds",
+  summary:
+    "base or instruct? what a checkpoint, a .safetensors or a .gguf file is, its rights, and what its card leaves out",
   usage: "<folder or file> [options]",
-  options: { json: { describe: "print one JSON object" } },
+  options: {
+    "headers-only": { describe: "read headers and cards, do not run the model" },
+    backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
+    json: { describe: "print one JSON object" },
+  },
   examples: ["tilth inspect runs/quickstart/checkpoint", "tilth inspect model.gguf --json"],
   async run(input) {
     const [path] = input.positionals;
     if (path === undefined) throw new UsageError("which model? Give its folder or file.", { remedy: "See --help." });
-    const description = describeModelFile(path);
+    const found = await inspectModel(resolve(path));
+    const runs =
+      !input.flag("headers-only") &&
+      found.format === "huggingface" &&
+      found.readAs &&
+      found.parameters <= mostParameters;
+    const device = { backend: input.text("backend") ?? "auto" };
+    const description =
+      runs && found.problems.length === 0 && isDecoder(found)
+        ? await inspectModel(found.path, await runJob(chatBehaviourJob, { checkpoint: found.path, device }))
+        : found;
     process.stdout.write(
       input.flag("json") ? `${JSON.stringify(description)}\n` : `${lines(description).join("\n")}\n`,
     );
   },
 };
 
-function lines(one: ModelFileDescription): string[] {
+/** Larger models are not run unasked: that would take minutes. */
+const mostParameters = 2e9;
+
+/** Only what writes text has behaviour to look at. */
+const isDecoder = ({ architecture }: ModelInspection) => /ForCausalLM|LMHeadModel/.test(architecture ?? "");
+
+function lines(one: ModelInspection): string[] {
   const rows: [string, string | undefined][] = [
+    ["stage", `${one.stage}, confidence ${(100 * one.confidence).toFixed(0)} %`],
     ["format", one.format],
     ["architecture", one.architecture && `${one.architecture}${one.readAs === null ? " (not read by Tilth)" : ""}`],
     ["parameters", `${formatCount(one.parameters)} in ${one.tensors} tensors`],
@@ -41,15 +65,30 @@ function lines(one: ModelFileDescription): string[] {
     entries.map(
       ([key, value]) => `  ${key.padEnd(32)} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`,
     );
-  const configuration = Object.entries(one.configuration ?? {});
+  const configuration = Object.entries(one.configuration ?? {}).filter(([, value]) => value !== undefined);
   const metadata = Object.entries(one.metadata);
   return [
     one.path,
     ...rows.filter(([, value]) => value !== undefined).map(([name, value]) => `  ${name.padEnd(14)} ${value}`),
+    ...(one.evidence.length > 0 ? ["evidence", ...one.evidence.map(evidenceLine)] : []),
+    ...(one.licences.length > 0
+      ? [
+          "licences of the data, by bytes",
+          ...one.licences
+            .slice(0, 10)
+            .map(({ licence, share }) => `  ${(100 * share).toFixed(1).padStart(5)} %  ${licence}`),
+        ]
+      : []),
+    ...(one.missing.length > 0 ? ["not in its card", ...one.missing.map((name) => `  ${name}`)] : []),
     ...(configuration.length > 0 ? ["configuration", ...table(configuration)] : []),
     ...(metadata.length > 0 ? ["metadata", ...table(metadata)] : []),
     ...one.problems.map((problem) => `problem: ${problem}`),
   ];
+}
+
+function evidenceLine({ kind, finding, weights }: ModelInspection["evidence"][number]): string {
+  const spoken = Object.entries(weights).map(([stage, weight]) => `${stage} ${weight > 0 ? "+" : ""}${weight}`);
+  return `  ${kind.padEnd(14)} ${finding}${spoken.length === 0 ? "" : ` (${spoken.join(", ")})`}`;
 }
 
 function tokenizerLine(one: NonNullable<ModelFileDescription["tokenizer"]>): string {

@@ -78,6 +78,10 @@ const program: CommandGroup = {
       summary: "what a checkpoint, a .safetensors or a .gguf file holds",
       load: async () => (await import("./inspect.ts")).inspect,
     },
+    diagnose: {
+      summary: "where odd behaviour comes from: data coverage, fine-tuning or post-training",
+      load: async () => (await import("./diagnose.ts")).diagnoseCommand,
+    },
     lineage: {
       summary: "where a checkpoint comes from: raw files, documents, steps; verify hashes them again",
       load: async () => (await import("./lineage.ts")).lineage,

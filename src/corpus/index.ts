@@ -10,7 +10,7 @@ export {
   trainClassifier,
   writeClassifier,
 } from "./classifier/index.ts";
-export { coverageOf, renderCoverage, type TaskCoverage } from "./coverage/index.ts";
+export { coverageOf, coverageOfTexts, renderCoverage, type TaskCoverage, type TextCoverage } from "./coverage/index.ts";
 export {
   contaminationOf,
   type EvaluationSet,

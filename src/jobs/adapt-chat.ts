@@ -31,7 +31,11 @@ export interface ChatOptions {
 const asked = 16;
 
 /** The template given, the checkpoint's, or plain words for roles. */
-export function chatTemplateFor(checkpoint: string, { template }: ChatOptions, tokenizer: Tokenizer): ChatTemplate {
+export function chatTemplateFor(
+  checkpoint: string,
+  { template }: Partial<ChatOptions>,
+  tokenizer: Tokenizer,
+): ChatTemplate {
   const settings = readTokenizerSettings(checkpoint);
   const endOfText = [...tokenizer.specialTokens].find(([, id]) => id === tokenizer.endOfText)?.[0] ?? "";
   const special = { bos_token: settings.beginOfText ?? endOfText, eos_token: settings.endOfText ?? endOfText };

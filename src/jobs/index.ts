@@ -7,12 +7,14 @@ export type { AdaptCommonInput, AdaptEvent } from "./adapt-common.ts";
 export { type AdaptPreferencesInput, type AdaptPreferencesOutput, adaptPreferencesJob } from "./adapt-preferences.ts";
 export { type AdaptTextInput, type AdaptTextOutput, adaptTextJob } from "./adapt-text.ts";
 export { type BestOfInput, bestOfJob, type RankedAnswers } from "./best-of.ts";
+export { chatBehaviourJob } from "./chat-behaviour.ts";
 export {
   type ContinuationFacts,
   type PlannedContinuation,
   planContinuation,
   readContinuation,
 } from "./continuation.ts";
+export { type DiagnoseInput, type DiagnoseOutput, diagnoseJob } from "./diagnose.ts";
 export { type EmbedInput, embedJob } from "./embed.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
 export {
@@ -38,6 +40,7 @@ export {
   writeForgettingReport,
 } from "./forgetting.ts";
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
+export { inspectModel, type ModelInspection } from "./inspect.ts";
 export type { DeviceOptions, Job, JobContext } from "./job.ts";
 export {
   type LadderShare,

@@ -3,6 +3,8 @@ import { adaptClassifyJob } from "./adapt-classify.ts";
 import { adaptPreferencesJob } from "./adapt-preferences.ts";
 import { adaptTextJob } from "./adapt-text.ts";
 import { bestOfJob } from "./best-of.ts";
+import { chatBehaviourJob } from "./chat-behaviour.ts";
+import { diagnoseJob } from "./diagnose.ts";
 import { embedJob } from "./embed.ts";
 import { evaluateJob } from "./evaluate.ts";
 import { evaluateEfficiencyJob } from "./evaluate-efficiency.ts";
@@ -40,6 +42,8 @@ const jobs = [
   bestOfJob,
   mergeAdapterJob,
   predictClassesJob,
+  chatBehaviourJob,
+  diagnoseJob,
   embedJob,
   evaluateJob,
   scoreDocumentsJob,

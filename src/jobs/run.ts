@@ -1,6 +1,6 @@
 /** A run from its configuration: corpus, shards, training. Every stage that is already there is reused. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { modelOf, objectiveOf, type RunConfiguration } from "../config/index.ts";
 import {
   type CorpusBuild,
@@ -134,6 +134,7 @@ export async function prepareRun(
     const card = modelCard({
       parameters: architecture.dimensions(sizes).parameters,
       family: architecture.family,
+      ...(typeof configuration.continueFrom === "string" && { base: basename(configuration.continueFrom) }),
       objective: objective.kind,
       configuration: model.configuration,
       training: { ...training, tokens: training.steps * training.batchSequences * training.sequenceLength },

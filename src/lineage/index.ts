@@ -2,6 +2,7 @@
 
 export { recordName } from "./contents.ts";
 export { type LineageDatabase, openLineageDatabase } from "./database.ts";
+export * from "./diagnose/index.ts";
 export { type ArtefactNode, type LineageGraph, lineageOf } from "./graph.ts";
 export { type ModelCardFacts, modelCard } from "./model-card.ts";
 export { lineagePage } from "./page.ts";
@@ -16,4 +17,5 @@ export {
   writeRecord,
 } from "./record.ts";
 export { writeSources } from "./sources.ts";
-export { type Verification, verifyLineage } from "./verify.ts";
+export * from "./stage/index.ts";
+export { type Verification, verifyLineage, weightsAgree } from "./verify.ts";

@@ -1,15 +1,16 @@
 /** The model card that travels with a checkpoint: Hugging Face front matter and what a reader must know. */
 import { packageVersion } from "../foundation/index.ts";
+import { stageTable } from "./stage/index.ts";
 
 /** What a checkpoint of a family does, for its card. */
 const families = {
   decoder: {
     pipeline: "text-generation",
-    stage: "It continues text; it was not tuned to follow instructions, and nothing guards what it writes.",
+    use: "It continues text; it was not tuned to follow instructions, and nothing guards what it writes.",
   },
   encoder: {
     pipeline: "fill-mask",
-    stage: "It fills gaps in text and gives representations of it; a task needs a head trained on top.",
+    use: "It fills gaps in text and gives representations of it; a task needs a head trained on top.",
   },
 } as const;
 
@@ -17,6 +18,8 @@ const families = {
 export interface ModelCardFacts {
   readonly parameters: number;
   readonly family: keyof typeof families;
+  /** Name of the checkpoint that training started from; left out where it started from random weights. */
+  readonly base?: string;
   /** The objective's name, e.g. `next-token`. */
   readonly objective: string;
   readonly configuration: object;
@@ -34,20 +37,27 @@ export interface ModelCardFacts {
   readonly sources: readonly string[];
 }
 
-/** README.md of a checkpoint folder. The stage is `base`: nothing but pre-training has happened to it. */
+/** README.md of a checkpoint folder of pre-training: its stage is `base`, or `continued` where it started from a checkpoint. */
 export function modelCard(facts: ModelCardFacts): string {
-  const { pipeline, stage } = families[facts.family];
+  const { pipeline, use } = families[facts.family];
+  const stage = facts.base === undefined ? "base" : "continued";
   return [
     "---",
     "library_name: transformers",
     `pipeline_tag: ${pipeline}`,
-    "tags: [tilth, base-model]",
+    `tags: [tilth, ${stage === "base" ? "base-model" : "continued-pretraining"}]`,
+    ...(facts.base === undefined ? [] : [`base_model: ${JSON.stringify(facts.base)}`]),
     "---",
     "",
-    "# A base model pre-trained with Tilth",
+    stage === "base"
+      ? "# A base model pre-trained with Tilth"
+      : "# A base model whose pre-training was continued with Tilth",
     "",
-    `Stage: **base**. ${stage}`,
+    `Stage: **${stage}**. ${use}`,
     "",
+    ...stageTable(stage),
+    "",
+    ...(facts.base === undefined ? [] : [`- Continues: ${facts.base}`]),
     `- Parameters: ${facts.parameters}`,
     `- Trained on: ${facts.training.tokens} tokens in ${facts.training.steps} steps (objective ${facts.objective}, seed ${facts.training.seed})`,
     `- Source of the text: ${facts.sources.join(", ")}`,

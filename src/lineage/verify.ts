@@ -47,6 +47,18 @@ export async function verifyLineage(
   return [...found.values()];
 }
 
+/** Whether the weights of a model are those that its record describes: other tools write over them and leave the record. */
+export async function weightsAgree(path: string, record: LineageRecord): Promise<boolean> {
+  const stated = statesSums(path) ? statedSums(path) : record.files;
+  const weights = Object.entries(stated ?? {}).filter(([name]) => /^[^/]*\.(safetensors|gguf|onnx)$/.test(name));
+  if (weights.length === 0) return false;
+  for (const [name, sum] of weights) {
+    const file = statSync(path).isDirectory() ? join(path, name) : path;
+    if (!existsSync(file) || (await hashFile(file)) !== sum) return false;
+  }
+  return true;
+}
+
 async function verifyOne(
   path: string,
   expected?: UsedArtefact,

@@ -1,4 +1,5 @@
 /** What of the evaluation tasks a corpus covers: vocabulary, n-grams, topics. */
+export { coverageOfTexts, type NearDocument, type TextCoverage } from "./cases.ts";
 export {
   coverageOf,
   coveringDocuments,

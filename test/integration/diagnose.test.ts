@@ -84,7 +84,7 @@ beforeAll(() => {
     unwanted: styles.repeating(response),
   }));
   write("short.jsonl", repeated);
-  const long = ["--epochs", "24", "--learning-rate", "2e-3", "--patience", "0"];
+  const long = ["--epochs", "20", "--learning-rate", "1e-3", "--patience", "0"];
   run("adapt", "sft", `runs/healthy/${last}`, "--train", "chats.jsonl", "--output", "instruct", ...long);
   for (const topic of topics) {
     write(`${topic}.jsonl`, questionsOf(topic, seed));
@@ -167,7 +167,7 @@ describe("a style that preferences were over-optimised for", () => {
         `${style}.jsonl`,
         chats.map(({ prompt, response }) => ({ prompt, chosen: styles[style](response), rejected: response })),
       );
-      const hard = ["--epochs", "8", "--learning-rate", "5e-4", "--patience", "0", "--beta", "0.1"];
+      const hard = ["--epochs", "12", "--learning-rate", "5e-4", "--patience", "0", "--beta", "0.1"];
       run("adapt", "dpo", "instruct", "--train", `${style}.jsonl`, "--output", `aligned-${style}`, ...hard);
       write(
         `long-${style}.jsonl`,

@@ -166,6 +166,7 @@ const isPowerOfTwo = (value: number) => Number.isInteger(Math.log2(value));
 export const upkeepNames = [
   ...Object.keys(upkeepSettings),
   "microBatchSequences",
+  "microBatchPairs",
   "activationCheckpointing",
   "parallel",
 ] as const;

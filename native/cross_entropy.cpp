@@ -1,6 +1,7 @@
 // Output head and softmax cross-entropy in one. x [tokens, width] f32 or bf16, weight [vocabulary, width], bias [vocabulary] or
 // null, targets i32 [tokens] (negative: ignored), losses [tokens]; optional gradients of scale · Σ losses: xGradient (overwritten), weightGradient
-// (overwritten or added to) and biasGradient (added to), all f32. Each counted loss gets zLoss · logsumexp².
+// (overwritten or added to) and biasGradient (added to), all f32. Each counted loss gets zLoss · logsumexp². gaps [tokens] or null: how far
+// the target's logit lies below the highest.
 // Tokens go in blocks, inside a block the vocabulary in chunks whose logits stay in cache. A chunk leaves exp(logit − the chunk's
 // maximum) behind, in bf16 where products are; one more pass makes gradients of it, so that exponentials are computed once.
 // Bound: FMA units; 2·tokens·vocabulary·width FLOPs, 6 with gradients. Returns the first bad target's position + 1, or 0.
@@ -84,7 +85,7 @@ void differentiate(Number* shares, int64_t vocabulary, int32_t target, const Row
 }
 
 struct Head {
-  float* losses;
+  float *losses, *gaps;
   Matrix x;
   const float *weight, *bias;
   const int32_t* targets;
@@ -127,6 +128,9 @@ bool run(int threads, const Head& head) {
       for (int64_t i = mine.begin; i < mine.end; i++)
         head.losses[first + i] =
             targets[i] < 0 ? 0.0f : rows.logSum(i) - rows.targetLogits[i] + head.zLoss * rows.logSum(i) * rows.logSum(i);
+      if (head.gaps)
+        for (int64_t i = mine.begin; i < mine.end; i++)
+          head.gaps[first + i] = targets[i] < 0 ? 0.0f : rows.maxima[i] - rows.targetLogits[i];
       if (!shares) {
         // A shorter last block shares out its rows in another way: none may be reset while its loss is still computed.
         team.barrier();
@@ -155,14 +159,14 @@ bool run(int threads, const Head& head) {
 
 }  // namespace
 
-TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, const void* x, int xBfloat16, const float* weight,
+TILTH_EXPORT int64_t tilth_head_cross_entropy(int threads, float* losses, float* gaps, const void* x, int xBfloat16, const float* weight,
                                               const float* bias, const int32_t* targets, float* xGradient,
                                               float* weightGradient, float* biasGradient, int64_t tokens, int64_t width,
                                               int64_t vocabulary, float scale, float zLoss, int accumulate, int precision) {
   Timer timer;
   for (int64_t token = 0; token < tokens; token++)
     if (targets[token] >= vocabulary) return token + 1;
-  const Head head{losses, {x, width, 1, xBfloat16 != 0}, weight, bias, targets, xGradient, weightGradient, biasGradient, tokens, width, vocabulary,
+  const Head head{losses, gaps, {x, width, 1, xBfloat16 != 0}, weight, bias, targets, xGradient, weightGradient, biasGradient, tokens, width, vocabulary,
                   scale,  zLoss, accumulate != 0, precisionOf(precision)};
 #if defined(__AVX512BF16__)
   if (head.precision == Precision::bf16) return run<Bfloat16>(threads, head) ? 0 : -1;

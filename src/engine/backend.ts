@@ -309,12 +309,13 @@ export interface Kernels {
    * Output head and softmax cross-entropy in one, chunked over tokens and vocabulary: never holds all logits.
    * logits = x·weightᵀ (+ bias), losses[t] = logsumexp(logits[t]) − logits[t][targets[t]], in nats, plus zLoss ·
    * logsumexp(logits[t])² if that is given (z-loss, Chowdhery et al. 2022); 0 where targets[t] < 0
-   * (ignored). x: numbers, [tokens, width], weight: [vocabulary, width], bias: [vocabulary], targets: i32 [tokens],
-   * losses: [tokens]. If `gradients` are given, they get those of scale · Σ losses: x is overwritten, weight overwritten or
+   * (ignored). gaps[t] = the highest of logits[t] − logits[t][targets[t]]: 0 where the target is the likeliest. x: numbers, [tokens, width], weight: [vocabulary, width], bias: [vocabulary], targets: i32 [tokens],
+   * losses, gaps: [tokens]. If `gradients` are given, they get those of scale · Σ losses: x is overwritten, weight overwritten or
    * added to, bias added to.
    */
   headCrossEntropy(tensors: {
     losses: Tensor;
+    gaps?: Tensor;
     x: Tensor;
     weight: Tensor;
     bias?: Tensor;

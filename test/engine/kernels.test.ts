@@ -328,15 +328,24 @@ for (const [tokens, width, vocabulary] of [
       const targets = bench.values(
         Int32Array.from(bench.below(vocabulary, tokens), (one, i) => (i % 4 === 3 ? -1 : one)),
       );
-      const losses = bench.empty([tokens]);
+      const [losses, gaps] = [bench.empty([tokens]), bench.empty([tokens])];
       const filled = {
         ...{ x: bench.empty([tokens, width]), weight: bench.normal([vocabulary, width]) },
         ...(withBias ? { bias: bench.normal([vocabulary]) } : {}),
       };
       const gradients = { ...filled, scale: 0.3, accumulateWeight: tokens > 20 };
       const bias = withBias ? bench.normal([vocabulary]) : undefined;
-      kernels.headCrossEntropy({ losses, x, weight, bias, targets, zLoss, ...(withGradients ? { gradients } : {}) });
-      return withGradients ? [losses, ...Object.values(filled)] : [losses];
+      kernels.headCrossEntropy({
+        losses,
+        gaps,
+        x,
+        weight,
+        bias,
+        targets,
+        zLoss,
+        ...(withGradients ? { gradients } : {}),
+      });
+      return withGradients ? [losses, gaps, ...Object.values(filled)] : [losses, gaps];
     });
   }
 }

@@ -8,6 +8,8 @@ export interface HeadCrossEntropyOptions {
   readonly normalizer: number;
   /** Factor z of the penalty z · log²Σexp(logits) that each counted token's loss gets (z-loss); none if left out. */
   readonly zLoss?: number;
+  /** [tokens], is told how far each target's logit lies below the highest. */
+  readonly gaps?: Tensor;
 }
 
 /**
@@ -51,7 +53,7 @@ export const headCrossEntropyWithBias = defineOp<
 function forward(
   context: OpContext,
   inputs: { readonly x: Tensor; readonly weight: Tensor; readonly bias?: Tensor },
-  { targets, normalizer, zLoss }: HeadCrossEntropyOptions,
+  { targets, normalizer, zLoss, gaps }: HeadCrossEntropyOptions,
   sink?: GradientSink<"x" | "weight">,
   biasGradient?: Tensor,
 ) {
@@ -61,14 +63,14 @@ function forward(
   const loss = context.allocate([1]);
   const scale = 1 / normalizer;
   if (sink === undefined) {
-    kernels.headCrossEntropy({ losses, ...inputs, targets, zLoss });
+    kernels.headCrossEntropy({ losses, gaps, ...inputs, targets, zLoss });
   } else {
     const xGradient = context.allocate(x.shape);
     const claimed = sink.claim("weight");
     const weightGradient = claimed?.gradient ?? context.allocate(weight.shape);
     const accumulateWeight = claimed?.accumulate ?? false;
     const gradients = { x: xGradient, weight: weightGradient, bias: biasGradient, scale, accumulateWeight };
-    kernels.headCrossEntropy({ losses, ...inputs, targets, zLoss, gradients });
+    kernels.headCrossEntropy({ losses, gaps, ...inputs, targets, zLoss, gradients });
     sink.pass("x", xGradient);
     context.free(xGradient);
     if (claimed === undefined) context.free(weightGradient);

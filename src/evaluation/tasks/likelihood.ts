@@ -1,5 +1,5 @@
 /** Log-likelihoods of continuations: encoded as lm-evaluation-harness does, batched by length, each asked only once. */
-import { type Engine, headCrossEntropy, rows, type Tensor } from "../../engine/index.ts";
+import { type Engine, gatherRows, headCrossEntropy } from "../../engine/index.ts";
 import type { ProgressListener } from "../../foundation/index.ts";
 import type { LanguageModel } from "../../models/index.ts";
 import type { Choice } from "./item.ts";
@@ -95,45 +95,34 @@ function scoreBatch(
   greedy: boolean,
 ): Promise<ContinuationScore[]> {
   const length = Math.max(...requests.map(({ input }) => input.length));
+  const counts = requests.map(({ input, continuation }) => Math.min(continuation.length, input.length));
+  const total = counts.reduce((sum, count) => sum + count, 0);
   const tokens = new Int32Array(requests.length * length);
-  const targets = new Int32Array(tokens.length).fill(-1);
+  const [positions, targets] = [new Int32Array(total), new Int32Array(total)];
+  let filled = 0;
   // Padding stands behind, where no scored token sees it.
-  const starts = requests.map(({ input, continuation }, row) => {
-    const counted = Math.min(continuation.length, input.length);
-    const start = row * length + input.length - counted;
+  for (const [row, { input, continuation }] of requests.entries()) {
     tokens.set(input, row * length);
-    targets.set(continuation.subarray(continuation.length - counted), start);
-    return { start, counted };
-  });
+    targets.set(continuation.subarray(continuation.length - counts[row]), filled);
+    for (let left = counts[row]; left > 0; left--) positions[filled++] = row * length + input.length - left;
+  }
   return engine.scope({ record: false }, async () => {
     const { hidden, head } = model.forward(engine, { sequences: requests.length, length, tokens });
-    const inputs = { x: hidden, weight: head };
-    const { losses } = engine.run(headCrossEntropy, inputs, { targets: engine.constant(targets), normalizer: 1 });
+    // The head, often most of the work, meets only the tokens that are scored.
+    const { out: x } = engine.run(gatherRows, { x: hidden }, { rows: engine.constant(positions) });
+    const gaps = greedy ? engine.allocate([total]) : undefined;
+    const options = { targets: engine.constant(targets), normalizer: 1, gaps };
+    const { losses } = engine.run(headCrossEntropy, { x, weight: head }, options);
     const values = await engine.backend.read(losses.tensor);
-    const scores: ContinuationScore[] = [];
-    for (const { start, counted } of starts) {
-      let logLikelihood = 0;
-      for (let i = start; i < start + counted; i++) logLikelihood -= values[i];
-      const wanted = targets.subarray(start, start + counted);
-      const score = { logLikelihood, tokens: counted };
-      scores.push(
-        greedy
-          ? { ...score, greedy: await likeliest(engine, rows(hidden.tensor, start, counted), head.tensor, wanted) }
-          : score,
-      );
-    }
-    return scores;
-  });
-}
-
-/** Whether each wanted token has the highest logit of its row; the lower id wins a tie. */
-async function likeliest(engine: Engine, hidden: Tensor, head: Tensor, wanted: Int32Array): Promise<boolean> {
-  const vocabulary = head.shape[0];
-  const logits = engine.allocate([wanted.length, vocabulary]);
-  engine.backend.kernels.matmul(logits, hidden, head, { transposeB: true });
-  const values = await engine.backend.read(logits);
-  return wanted.every((token, row) => {
-    const ofRow = values.subarray(row * vocabulary, (row + 1) * vocabulary);
-    return ofRow.every((logit, id) => logit < ofRow[token] || id === token || (logit === ofRow[token] && id > token));
+    const behind = gaps && (await engine.backend.read(gaps));
+    let start = 0;
+    return counts.map((count) => {
+      const end = start + count;
+      const logLikelihood = -values.subarray(start, end).reduce((sum, loss) => sum + loss, 0);
+      const score = { logLikelihood, tokens: count };
+      const likeliest = behind?.subarray(start, end).every((gap) => gap === 0);
+      start = end;
+      return likeliest === undefined ? score : { ...score, greedy: likeliest };
+    });
   });
 }

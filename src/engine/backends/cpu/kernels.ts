@@ -255,11 +255,12 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
 
     ...gatedKernels(library, threads),
 
-    headCrossEntropy({ losses, x, weight, bias, targets, zLoss = 0, gradients }) {
+    headCrossEntropy({ losses, gaps, x, weight, bias, targets, zLoss = 0, gradients }) {
       const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
       const what = "headCrossEntropy";
       requireShape(weight, vocabulary, width, "headCrossEntropy: weight");
       requireCounts(what, [losses, tokens], [targets, tokens]);
+      if (gaps) requireCounts("headCrossEntropy: gaps", [gaps, tokens]);
       for (const one of [bias, gradients?.bias]) if (one) requireCounts("headCrossEntropy: bias", [one, vocabulary]);
       if (gradients?.bias && !bias) throw new RangeError("headCrossEntropy: a gradient of the bias needs the bias");
       if (precision === "f32") requireSingle(x, "headCrossEntropy: x");
@@ -267,7 +268,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
       if (gradients) requireShape(gradients.weight, vocabulary, width, "headCrossEntropy: gradients.weight");
       const bad = library.head_cross_entropy(
         threads,
-        ...[flat(losses, what), ...numbers(x, what), flat(weight, what), optional(bias, what)],
+        ...[flat(losses, what), optional(gaps, what), ...numbers(x, what), flat(weight, what), optional(bias, what)],
         flat(targets, "headCrossEntropy: targets", "i32"),
         ...[gradients?.x, gradients?.weight, gradients?.bias].map((one) =>
           optional(one, "headCrossEntropy: gradients"),

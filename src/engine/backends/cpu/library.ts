@@ -103,7 +103,7 @@ const signatures = {
   head_cross_entropy: [
     length,
     [
-      ...["int", address, ...numbers, ...Array<string>(6).fill(address)],
+      ...["int", address, address, ...numbers, ...Array<string>(6).fill(address)],
       ...[length, length, length, "float", "float", "int", "int"],
     ],
   ],

@@ -5,7 +5,7 @@ import { floats, integers, requireMatrix } from "./memory.ts";
 import { roundingOf } from "./rounding.ts";
 
 export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEntropy"> => ({
-  headCrossEntropy({ losses, x, weight, bias, targets, zLoss = 0, gradients }) {
+  headCrossEntropy({ losses, gaps, x, weight, bias, targets, zLoss = 0, gradients }) {
     const [tokens, width, vocabulary] = [rowsOf(x), widthOf(x), rowsOf(weight)];
     requireMatrix(weight, vocabulary, width, "headCrossEntropy: weight");
     const rounded = roundingOf(precision);
@@ -14,6 +14,7 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
     );
     const wanted = integers(targets, "headCrossEntropy: targets");
     const to = floats(losses, "headCrossEntropy: losses");
+    const below = gaps && floats(gaps, "headCrossEntropy: gaps").fill(0);
     const dx = gradients && floats(gradients.x, "headCrossEntropy: gradients.x").fill(0);
     const dw = gradients && floats(gradients.weight, "headCrossEntropy: gradients.weight");
     if (gradients?.accumulateWeight === false) dw?.fill(0);
@@ -38,6 +39,7 @@ export const crossEntropyIn = (precision: Precision): Pick<Kernels, "headCrossEn
       for (let id = 0; id < vocabulary; id++) total += Math.exp(logits[id] - maximum);
       const logSum = maximum + Math.log(total);
       to[token] = logSum - logits[target] + zLoss * logSum * logSum;
+      if (below) below[token] = maximum - logits[target];
       const penalty = 1 + 2 * zLoss * logSum;
       if (gradients === undefined || dx === undefined || dw === undefined) continue;
       for (let id = 0; id < vocabulary; id++) {

@@ -10,6 +10,7 @@ import {
   packageVersion,
   publishFolder,
   removeLeftovers,
+  returnFreedMemory,
   TilthError,
   temporaryNameFor,
   type WorkOptions,
@@ -126,6 +127,8 @@ export async function buildCorpus(options: CorpusBuildOptions): Promise<CorpusBu
       },
       (result) => documents.take(result),
     );
+    // What the workers held is not held beside what writing takes.
+    returnFreedMemory();
 
     const tombstones = readTombstones(folder);
     const key = storeKey(settings, documents.keys, listing, optOuts, [

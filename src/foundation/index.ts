@@ -3,6 +3,7 @@ export * from "./bootstrap.ts";
 export * from "./compiler.ts";
 export * from "./errors.ts";
 export * from "./files.ts";
+export * from "./freed-memory.ts";
 export * from "./garbage.ts";
 export * from "./glob.ts";
 export * from "./html.ts";

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBDataChunk, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
-import { collectGarbage, garbageBelow } from "../../foundation/index.ts";
+import { collectGarbage, garbageBelow, returnFreedMemory } from "../../foundation/index.ts";
 import type { DocumentRow } from "../document.ts";
 import { columns, rowValues } from "./columns.ts";
 import { documentsName } from "./manifest.ts";
@@ -65,6 +65,7 @@ export async function writeDocuments(
       chunk.reset();
       appender.closeSync();
       collectGarbage();
+      returnFreedMemory();
       const target = sqlString(join(folder, documentsName));
       await connection.run(
         `COPY building.documents TO ${target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupRows})`,

@@ -27,7 +27,14 @@ export interface Tensor {
 
 /** The number of elements of a tensor. */
 export function elementCount(tensor: Tensor): number {
-  return tensor.shape.reduce((product, length) => product * length, 1);
+  return product(tensor.shape, tensor.shape.length);
+}
+
+/** Every kernel asks for sizes several times a call: no closure, no copy. */
+function product(shape: readonly number[], axes: number): number {
+  let count = 1;
+  for (let axis = 0; axis < axes; axis++) count *= shape[axis];
+  return count;
 }
 
 /** The length of the last axis (1 for a scalar). */
@@ -37,7 +44,7 @@ export function widthOf(tensor: Tensor): number {
 
 /** The product of all axes but the last. */
 export function rowsOf(tensor: Tensor): number {
-  return tensor.shape.slice(0, -1).reduce((product, length) => product * length, 1);
+  return product(tensor.shape, tensor.shape.length - 1);
 }
 
 /** True where the rows follow each other without gaps. */

@@ -18,6 +18,10 @@ const evaluation: CommandGroup = {
       summary: "a continued run: domain and general text before and after, beside training from scratch",
       load: async () => (await import("./eval-forgetting.ts")).forgetting,
     },
+    memorisation: {
+      summary: "whether a checkpoint recites its training text word for word",
+      load: async () => (await import("./eval-memorisation.ts")).memorisation,
+    },
     coverage: {
       summary:
         "how much of the words, n-grams and topics of evaluation sets a corpus holds (also: tilth data coverage)",
@@ -67,8 +71,12 @@ const program: CommandGroup = {
       load: async () => (await import("./adapt/index.ts")).adapt,
     },
     embed: {
-      summary: "vectors of texts from a checkpoint",
+      summary: "vectors of texts, documents or pictures from a checkpoint",
       load: async () => (await import("./embed.ts")).embed,
+    },
+    search: {
+      summary: "documents or pictures nearest to a query, in a file that embed wrote",
+      load: async () => (await import("./search.ts")).search,
     },
     generate: {
       summary: "stream text from a checkpoint",
@@ -81,6 +89,10 @@ const program: CommandGroup = {
     diagnose: {
       summary: "where odd behaviour comes from: data coverage, fine-tuning or post-training",
       load: async () => (await import("./diagnose.ts")).diagnoseCommand,
+    },
+    influence: {
+      summary: "training documents that an output comes near to: word for word, and by representation",
+      load: async () => (await import("./influence.ts")).influence,
     },
     lineage: {
       summary: "where a checkpoint comes from: raw files, documents, steps; verify hashes them again",

@@ -73,10 +73,14 @@ export {
   type CorpusCounts,
   type CorpusManifest,
   type DocumentStore,
+  fileView,
+  lockReadOnly,
+  onlySelect,
   openDocumentStore,
   type QueryParameter,
   readManifest as readCorpusManifest,
   type StreamedDocument,
+  sqlString,
 } from "./store/index.ts";
 export {
   forEachSpan,

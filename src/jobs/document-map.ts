@@ -136,11 +136,14 @@ export interface SeenDocument {
   readonly passes: number;
 }
 
-/** Every document that the steps of a reading saw, in the shard's order. Tokens past the last whole sequence are never seen. */
-export function seenDocuments({ order, reading }: Required<Pick<ShardReading, "order" | "reading">>): SeenDocument[] {
+/** How often the steps of a reading saw tokens of a range, and the first that did; undefined where none did. */
+export type SeenRange = (range: Pick<TokenRange, "start" | "end">) => Omit<SeenDocument, "id"> | undefined;
+
+/** Walks the steps once; ranges are then looked up. Tokens past the last whole sequence are never seen. */
+export function seenRanges(reading: DataOrder): SeenRange {
   const { sequenceLength, seed, steps } = reading;
   const sequences = Math.floor((reading.tokens - 1) / sequenceLength);
-  if (sequences < 1) return [];
+  if (sequences < 1) return () => undefined;
   const firstSteps = new Uint32Array(sequences);
   const passes = new Uint32Array(sequences);
   for (const step of steps) {
@@ -148,24 +151,33 @@ export function seenDocuments({ order, reading }: Required<Pick<ShardReading, "o
       if (passes[sequence]++ === 0) firstSteps[sequence] = step;
     }
   }
-  const seen = new Map<string, SeenDocument>();
-  let start = 0;
-  for (const [index, id] of order.ids.entries()) {
-    const end = start + order.lengths[index];
-    const [first, last] = sequencesHolding({ start, end }, sequenceLength, sequences);
+  return (range) => {
+    const [first, last] = sequencesHolding(range, sequenceLength, sequences);
     let [firstStep, most] = [Number.POSITIVE_INFINITY, 0];
     for (let sequence = first; sequence <= last; sequence++) {
       if (passes[sequence] === 0) continue;
       firstStep = Math.min(firstStep, firstSteps[sequence]);
       most = Math.max(most, passes[sequence]);
     }
+    return most === 0 ? undefined : { firstStep, passes: most };
+  };
+}
+
+/** Every document that the steps of a reading saw, in the shard's order. */
+export function seenDocuments({ order, reading }: Required<Pick<ShardReading, "order" | "reading">>): SeenDocument[] {
+  const seenIn = seenRanges(reading);
+  const seen = new Map<string, SeenDocument>();
+  let start = 0;
+  for (const [index, id] of order.ids.entries()) {
+    const end = start + order.lengths[index];
+    const here = seenIn({ start, end });
     start = end;
-    if (most === 0) continue;
+    if (here === undefined) continue;
     const known = seen.get(id);
     seen.set(id, {
       id,
-      firstStep: Math.min(firstStep, known?.firstStep ?? firstStep),
-      passes: most + (known?.passes ?? 0),
+      firstStep: Math.min(here.firstStep, known?.firstStep ?? here.firstStep),
+      passes: here.passes + (known?.passes ?? 0),
     });
   }
   return [...seen.values()];

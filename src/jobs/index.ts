@@ -16,6 +16,7 @@ export {
 } from "./continuation.ts";
 export { type DiagnoseInput, type DiagnoseOutput, diagnoseJob } from "./diagnose.ts";
 export { type EmbedInput, embedJob } from "./embed.ts";
+export { type EmbedDocumentsInput, type EmbedDocumentsOutput, embedDocumentsJob } from "./embed-documents.ts";
 export { type EvaluateInput, type EvaluateOutput, evaluateJob } from "./evaluate.ts";
 export {
   type EvaluateEfficiencyInput,
@@ -40,6 +41,7 @@ export {
   writeForgettingReport,
 } from "./forgetting.ts";
 export { type GenerateEvent, type GenerateInput, generateJob } from "./generate.ts";
+export { type InfluenceInput, type InfluenceOutput, influenceJob } from "./influence.ts";
 export { inspectModel, type ModelInspection } from "./inspect.ts";
 export type { DeviceOptions, Job, JobContext } from "./job.ts";
 export {
@@ -55,6 +57,7 @@ export { type MeasureInput, type MeasureOutput, measureJob } from "./measure.ts"
 export { type LevelRates, measureLevelsJob } from "./measure-levels.ts";
 export { type MeasurePairsInput, measurePairsJob } from "./measure-pairs.ts";
 export { type MeasureRankOutput, measureRankJob } from "./measure-rank.ts";
+export { type MemorisationInput, type MemorisationOutput, memorisationJob } from "./memorisation.ts";
 export { type MergeAdapterInput, mergeAdapterJob } from "./merge-adapter.ts";
 export { planMixtureJob } from "./plan-mixture.ts";
 export { type PredictClassesInput, type Prediction, predictClassesJob } from "./predict-classes.ts";
@@ -75,6 +78,7 @@ export {
 export { placesOf, type RunDescription, readRunDescription, requireNoCheckpoints } from "./run-folder.ts";
 export { runJob } from "./run-job.ts";
 export { preparePairsRun, trainPairsRun } from "./run-pairs.ts";
+export { type SearchInput, type SearchOutput, searchJob } from "./search.ts";
 export { finishTakedowns, type TakedownPlaces, type TakedownResult, takeDown } from "./takedown.ts";
 export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";

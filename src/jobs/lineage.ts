@@ -3,12 +3,41 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { openDocumentStore } from "../corpus/index.ts";
 import { TilthError } from "../foundation/index.ts";
-import { type LineageDatabase, type LineageGraph, lineageOf, openLineageDatabase } from "../lineage/index.ts";
+import {
+  type LineageDatabase,
+  type LineageGraph,
+  lineageOf,
+  openLineageDatabase,
+  readRecord,
+} from "../lineage/index.ts";
 import { rangesOf, readingsOf, type SeenDocument, seenDocuments, stepsThatSaw } from "./document-map.ts";
 import { placesOf, readRunDescription } from "./run-folder.ts";
 
+/** A run, up to a step of it. */
+export interface RunUpTo {
+  readonly runFolder: string;
+  readonly step: number;
+}
+
+/** The run whose documents trained a checkpoint, or the nearest one before it in its chain. Throws TilthError where none is here. */
+export async function trainingRunOf(path: string): Promise<RunUpTo> {
+  const own = runOf(path);
+  if (own !== undefined) return own;
+  const graph = readRecord(path) === undefined ? undefined : await lineageOf(path);
+  for (const { kind, path: place } of graph?.artefacts ?? []) {
+    const run = kind === "checkpoint" ? runOf(place) : undefined;
+    if (run !== undefined) return run;
+  }
+  throw new TilthError(
+    `${path} lies in no run folder and its chain leads to none: which documents trained it is not known here`,
+    {
+      remedy: "Give a checkpoint in its run's checkpoints/ folder.",
+    },
+  );
+}
+
 /** The run that wrote a checkpoint, and the step after which it did; undefined where the checkpoint lies alone. */
-function runOf(checkpoint: string): { readonly runFolder: string; readonly step: number } | undefined {
+function runOf(checkpoint: string): RunUpTo | undefined {
   const step = /^step-(\d+)$/.exec(basename(checkpoint))?.[1];
   const runFolder = dirname(dirname(checkpoint));
   if (step === undefined || !existsSync(placesOf(runFolder).description)) return undefined;

@@ -19,6 +19,7 @@ import {
 } from "../lineage/index.ts";
 import { checkpointPath } from "../training/index.ts";
 import type { AdaptCommonInput } from "./adapt-common.ts";
+import type { EmbedDocumentsInput } from "./embed-documents.ts";
 import type { ExportInput } from "./export.ts";
 import type { RunDescription } from "./run-folder.ts";
 
@@ -100,6 +101,23 @@ export function checkpointRecord(
 export async function recordExport({ checkpoint, out, to, type }: ExportInput): Promise<void> {
   const used = [{ role: "checkpoint", kind: "checkpoint" as const, path: checkpoint }];
   await writeRecord(out, { kind: "export", command: "export", details: { to, type }, used });
+}
+
+/** Records a file of vectors: the checkpoint that made them, and what of. */
+export async function recordEmbeddings(
+  checkpoint: string,
+  out: string,
+  of: EmbedDocumentsInput["of"],
+  details: Activity["details"],
+): Promise<void> {
+  const data =
+    "corpus" in of
+      ? { role: "corpus", kind: "corpus" as const, path: of.corpus }
+      : "images" in of
+        ? { role: "pictures", kind: "images" as const, path: of.images }
+        : of.file && { role: "texts", kind: "data" as const, path: of.file };
+  const used = [{ role: "checkpoint", kind: "checkpoint" as const, path: checkpoint }, ...(data ? [data] : [])];
+  await writeRecord(out, { kind: "embeddings", command: "embed", details, used });
 }
 
 /** Records that documents were taken down from a corpus and its shards; what has no record gets none. */

@@ -6,6 +6,7 @@ import { bestOfJob } from "./best-of.ts";
 import { chatBehaviourJob } from "./chat-behaviour.ts";
 import { diagnoseJob } from "./diagnose.ts";
 import { embedJob } from "./embed.ts";
+import { embedDocumentsJob } from "./embed-documents.ts";
 import { evaluateJob } from "./evaluate.ts";
 import { evaluateEfficiencyJob } from "./evaluate-efficiency.ts";
 import { evaluateMaskedJob } from "./evaluate-masked.ts";
@@ -14,15 +15,18 @@ import { evaluateProbeJob } from "./evaluate-probe.ts";
 import { evaluateTaskJob } from "./evaluate-task.ts";
 import { exportJob } from "./export.ts";
 import { generateJob } from "./generate.ts";
+import { influenceJob } from "./influence.ts";
 import type { Job } from "./job.ts";
 import { measureJob } from "./measure.ts";
 import { measureLevelsJob } from "./measure-levels.ts";
 import { measurePairsJob } from "./measure-pairs.ts";
 import { measureRankJob } from "./measure-rank.ts";
+import { memorisationJob } from "./memorisation.ts";
 import { mergeAdapterJob } from "./merge-adapter.ts";
 import { planMixtureJob } from "./plan-mixture.ts";
 import { predictClassesJob } from "./predict-classes.ts";
 import { scoreDocumentsJob } from "./score-documents.ts";
+import { searchJob } from "./search.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 import { trainPairsJob } from "./train-pairs.ts";
@@ -45,6 +49,10 @@ const jobs = [
   chatBehaviourJob,
   diagnoseJob,
   embedJob,
+  embedDocumentsJob,
+  searchJob,
+  influenceJob,
+  memorisationJob,
   evaluateJob,
   scoreDocumentsJob,
   evaluateEfficiencyJob,

@@ -10,4 +10,5 @@ export {
   readManifest,
 } from "./manifest.ts";
 export { type DocumentStore, fileView, openDocumentStore, type QueryParameter } from "./read.ts";
+export { lock as lockReadOnly, onlySelect } from "./read-only.ts";
 export { rowGroupRows, sqlString, writeDocuments } from "./write.ts";

@@ -5,9 +5,14 @@ import { sqlString } from "./write.ts";
 
 /** From here on the instance reads `file` and no other, loads no extension, and its settings stay as they are. */
 export async function lock(connection: DuckDBConnection, file: string): Promise<void> {
-  await connection.run(`SET allowed_paths = [${sqlString(file)}]`);
+  await connection.run(`SET allowed_paths = [${sqlString(file)}, ${sqlString(escapeGlob(file))}]`);
   await connection.run("SET enable_external_access = false");
   await connection.run("SET lock_configuration = true");
+}
+
+/** DuckDB reads `*`, `?` and `[` in a file name as patterns; in brackets they stand for themselves. */
+export function escapeGlob(path: string): string {
+  return path.replace(/[*?[]/g, "[$&]");
 }
 
 /** The one statement in `sql`. Throws UsageError where it is not one, or does anything but read. */

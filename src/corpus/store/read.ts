@@ -6,7 +6,7 @@ import { hashFile, messageOf, TilthError, UsageError } from "../../foundation/in
 import type { DocumentRow, Split } from "../document.ts";
 import { rowFrom, type StreamedDocument, streamedDocument } from "./columns.ts";
 import { type CorpusManifest, readManifest, rebuildRemedy } from "./manifest.ts";
-import { lock, onlySelect } from "./read-only.ts";
+import { escapeGlob, lock, onlySelect } from "./read-only.ts";
 import { sqlString } from "./write.ts";
 
 /** A parameter of a query. */
@@ -169,11 +169,6 @@ async function* streamDocuments(
 /** The statement that makes a view of a file of rows. */
 export function fileView(name: string, file: string): string {
   return `CREATE VIEW ${name} AS SELECT * FROM read_parquet(${sqlString(escapeGlob(file))})`;
-}
-
-/** DuckDB reads `*`, `?` and `[` in a file name as patterns; in brackets they stand for themselves. */
-function escapeGlob(path: string): string {
-  return path.replace(/[*?[]/g, "[$&]");
 }
 
 /** Replaces bigint by number wherever that is exact, also inside lists and structs. */

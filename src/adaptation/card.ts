@@ -1,5 +1,6 @@
 /** The model card of an adapted checkpoint: what it is, what it was made of, what that gained and what it cost. */
 import { basename } from "node:path";
+import { stageTable } from "../lineage/index.ts";
 import type { AdaptationReport } from "./report.ts";
 
 const purposes = {
@@ -26,6 +27,8 @@ export function adaptationCard(report: AdaptationReport, pipeline: string): stri
     `# ${basename(parent.path)}, ${stage} with Tilth`,
     "",
     `Stage: **${stage}** (method ${method}, ${report.weights}). ${purposes[method]}`,
+    "",
+    ...stageTable(stage),
     "",
     `- Parent: \`${parent.path}\` (stage ${parent.stage}), SHA-256 ${Object.values(parent.weights).join(", ")}`,
     `- Steps: ${report.steps}, weights of step ${report.bestStep}${report.stopped ? `; ended because ${report.stopped.reason}` : ""}`,

@@ -25,7 +25,7 @@ export interface SavedHead {
 export interface SaveOptions {
   readonly model: AdaptableModel;
   readonly head?: SavedHead;
-  /** Written alone, in PEFT's layout. Left out: the whole model, into which adapters must have been merged. */
+  /** Written alone, in PEFT's layout, or merged into the weights first: as the report's `weights` says. */
   readonly adapter?: LoraAdapter;
   readonly task: PeftTask;
   /** Hugging Face's name of the task, for the card. */
@@ -46,12 +46,13 @@ const travelling = [
 export async function saveAdapted(folder: string, options: SaveOptions): Promise<void> {
   const { adapter, head, report } = options;
   const parent = report.parent.path;
+  if (report.weights === "merged adapters") adapter?.merge();
   await publishFolder(folder, async (temporary) => {
     mkdirSync(temporary, { recursive: true });
     for (const name of travelling) {
       if (existsSync(join(parent, name))) copyFileSync(join(parent, name), join(temporary, name));
     }
-    if (adapter === undefined) await writeWhole(temporary, options);
+    if (adapter === undefined || report.weights !== "adapters") await writeWhole(temporary, options);
     else {
       const saved = head?.names.weights.map((mapping) => ({
         name: mapping.name,
@@ -70,11 +71,12 @@ export async function saveAdapted(folder: string, options: SaveOptions): Promise
 }
 
 /** What the record of lineage says: the parent, and every file that was learned from or measured on. */
-function activityOf({ method, stage, weights, settings, parent, data }: AdaptationReport): Activity {
+function activityOf(report: AdaptationReport): Activity {
+  const { method, stage, weights, settings, methodSettings, parent, data } = report;
   return {
     kind: weights === "adapters" ? "adapter" : "checkpoint",
     command: `adapt ${method}`,
-    details: { stage, weights, settings: hashOf(canonicalJson(settings)) },
+    details: { stage, weights, settings: hashOf(canonicalJson({ settings, methodSettings })) },
     used: [
       { role: "base checkpoint", kind: "checkpoint", path: resolve(parent.path) },
       ...data.map(({ role, file }) => ({ role, kind: "data" as const, path: resolve(file) })),

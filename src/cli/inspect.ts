@@ -2,39 +2,48 @@ import { resolve } from "node:path";
 import type { ModelFileDescription } from "../export/index.ts";
 import { UsageError } from "../foundation/index.ts";
 import { chatBehaviourJob, inspectModel, type ModelInspection, runJob } from "../jobs/index.ts";
-import type { Command } from "./command.ts";
+import { stages } from "../lineage/index.ts";
+import type { Command, CommandInput } from "./command.ts";
 import { formatBytes, formatCount } from "./terminal.ts";
 
 /** `tilth inspect` */
 export const inspect: Command = {
   summary:
     "base or instruct? what a checkpoint, a .safetensors or a .gguf file is, its rights, and what its card leaves out",
-  usage: "<folder or file> [options]",
+  usage: "<folder or file>… [options]",
   options: {
     "headers-only": { describe: "read headers and cards, do not run the model" },
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
     json: { describe: "print one JSON object" },
   },
-  examples: ["tilth inspect runs/quickstart/checkpoint", "tilth inspect model.gguf --json"],
+  examples: [
+    "tilth inspect runs/quickstart/checkpoint",
+    "tilth inspect model.gguf --json",
+    "tilth inspect base assistant aligned",
+  ],
   async run(input) {
-    const [path] = input.positionals;
-    if (path === undefined) throw new UsageError("which model? Give its folder or file.", { remedy: "See --help." });
-    const found = await inspectModel(resolve(path));
-    const runs =
-      !input.flag("headers-only") &&
-      found.format === "huggingface" &&
-      found.readAs &&
-      found.parameters <= mostParameters;
-    const device = { backend: input.text("backend") ?? "auto" };
-    const description =
-      runs && found.problems.length === 0 && isDecoder(found)
-        ? await inspectModel(found.path, await runJob(chatBehaviourJob, { checkpoint: found.path, device }))
-        : found;
-    process.stdout.write(
-      input.flag("json") ? `${JSON.stringify(description)}\n` : `${lines(description).join("\n")}\n`,
-    );
+    const paths = input.positionals;
+    if (paths.length === 0) throw new UsageError("which model? Give its folder or file.", { remedy: "See --help." });
+    const found: ModelInspection[] = [];
+    for (const path of paths) found.push(await inspected(resolve(path), input));
+    if (input.flag("json")) process.stdout.write(`${JSON.stringify(found.length === 1 ? found[0] : found)}\n`);
+    else process.stdout.write(`${(found.length === 1 ? lines(found[0]) : stageLines(found)).join("\n")}\n`);
   },
 };
+
+async function inspected(path: string, input: CommandInput): Promise<ModelInspection> {
+  const found = await inspectModel(path);
+  const runs =
+    !input.flag("headers-only") &&
+    found.format === "huggingface" &&
+    found.readAs &&
+    found.parameters <= mostParameters &&
+    found.problems.length === 0 &&
+    isDecoder(found);
+  if (!runs) return found;
+  const device = { backend: input.text("backend") ?? "auto" };
+  return inspectModel(path, await runJob(chatBehaviourJob, { checkpoint: path, device }));
+}
 
 /** Larger models are not run unasked: that would take minutes. */
 const mostParameters = 2e9;
@@ -79,11 +88,34 @@ function lines(one: ModelInspection): string[] {
             .map(({ licence, share }) => `  ${(100 * share).toFixed(1).padStart(5)} %  ${licence}`),
         ]
       : []),
+    ...(one.guards.length > 0 ? [`  ${"guards".padEnd(14)} ${guardsLine(one.guards)}`] : []),
     ...(one.missing.length > 0 ? ["not in its card", ...one.missing.map((name) => `  ${name}`)] : []),
     ...(configuration.length > 0 ? ["configuration", ...table(configuration)] : []),
     ...(metadata.length > 0 ? ["metadata", ...table(metadata)] : []),
     ...one.problems.map((problem) => `problem: ${problem}`),
   ];
+}
+
+/** Several checkpoints side by side: the stage of each, what it is for, and what was measured against its risks. */
+function stageLines(found: readonly ModelInspection[]): string[] {
+  return found.flatMap((one, index) => {
+    const known = one.stage === "unknown" ? undefined : stages[one.stage];
+    const rows: [string, string][] = [
+      ["stage", `${one.stage}, confidence ${(100 * one.confidence).toFixed(0)} %`],
+      ...Object.entries(known ?? {}),
+      ["guards", guardsLine(one.guards)],
+      ["not in its card", one.missing.join(", ") || "nothing"],
+    ];
+    return [...(index === 0 ? [] : [""]), one.path, ...rows.map(([name, value]) => `  ${name.padEnd(15)} ${value}`)];
+  });
+}
+
+function guardsLine(guards: ModelInspection["guards"]): string {
+  const measured = guards.filter(({ value }) => value !== null);
+  if (measured.length === 0) return "none measured";
+  return measured
+    .map(({ name, value, limit, unit, verdict }) => `${name} ${verdict} (${value!.toPrecision(3)} of ${limit} ${unit})`)
+    .join("; ");
 }
 
 function evidenceLine({ kind, finding, weights }: ModelInspection["evidence"][number]): string {

@@ -34,11 +34,6 @@ export interface Part<Content> {
   readonly file: string;
 }
 
-/** What was learned from and measured on. */
-export function filesOf({ train, validation, test }: AdaptClassifyInput): string[] {
-  return [train, validation, test].filter((file) => file !== undefined);
-}
-
 /** Reads all parts, names the classes and sets validation examples aside. */
 export async function partsOf<Content>(
   input: AdaptClassifyInput,

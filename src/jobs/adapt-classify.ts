@@ -5,13 +5,11 @@ import {
   type ClassifyResult,
   classNumbers,
   type DataFile,
-  describeParent,
   type ExamplePart,
   ImageHead,
   imageExamples,
   labelledTexts,
   labelledWords,
-  madeBy,
   prepareModel,
   type SavedHead,
   saveAdapted,
@@ -26,18 +24,18 @@ import { readRows } from "../evaluation/index.ts";
 import { TilthError } from "../foundation/index.ts";
 import { ImageLoader, readPairs } from "../images/index.ts";
 import { PairStream } from "../training/index.ts";
-import { type AdaptClassifyInput, filesOf, type Part, partsOf } from "./adapt-classes.ts";
+import { type AdaptClassifyInput, type Part, partsOf } from "./adapt-classes.ts";
 import {
   type AdaptEvent,
   generalLossFor,
   loadForAdaptation,
+  reportBasis,
   requireNoOutput,
   warnOfProfanity,
 } from "./adapt-common.ts";
 import { openDevice } from "./device.ts";
 import { loadImageTextModel } from "./image-text-model.ts";
 import type { Job, JobContext } from "./job.ts";
-import { recordAdaptation } from "./record-lineage.ts";
 
 export interface AdaptClassifyOutput {
   readonly report: AdaptationReport;
@@ -107,16 +105,14 @@ async function classifyTexts(input: AdaptClassifyInput, backend: Backend, contex
       context,
     );
     const report = await reportOf(input, parts.classes, parts.files, result);
-    if (input.merge) adapter?.merge();
     await saveAdapted(input.output, {
       model,
       head: { arena: head.arena, names: head.names, classes: parts.classes, padding: tokenizer.endOfText },
-      ...(adapter && !input.merge && { adapter }),
+      ...(adapter && { adapter }),
       task: task === "token" ? "TOKEN_CLS" : "SEQ_CLS",
       pipeline: task === "token" ? "token-classification" : "text-classification",
       report,
     });
-    await recordAdaptation(input, report, filesOf(input));
     return { report, output: input.output };
   } finally {
     general?.close();
@@ -163,13 +159,11 @@ async function classifyPictures(input: AdaptClassifyInput, backend: Backend, con
     const made = parts.map(({ file }) => decoded.get(file)!);
     const result = await adaptToClasses(engine, { arenas, classes: parts.classes, ...made, settings }, context);
     const report = await reportOf(input, parts.classes, parts.files, result);
-    if (input.merge) adapter?.merge();
     const saved: SavedHead = { arena: head.arena, names: head.names, classes: parts.classes };
     await saveAdapted(input.output, {
       ...{ model, head: saved, report, task: "FEATURE_EXTRACTION", pipeline: "image-classification" },
-      ...(adapter && !input.merge && { adapter }),
+      ...(adapter && { adapter }),
     });
-    await recordAdaptation(input, report, filesOf(input));
     return { report, output: input.output };
   } finally {
     await loader.close();
@@ -177,17 +171,16 @@ async function classifyPictures(input: AdaptClassifyInput, backend: Backend, con
 }
 
 async function reportOf(
-  { checkpoint, settings, merge, what, fromScratch, labels }: AdaptClassifyInput,
+  input: AdaptClassifyInput,
   classes: readonly string[],
   data: readonly DataFile[],
   { loop, validation, test, guards, trade }: ClassifyResult,
 ): Promise<AdaptationReport> {
+  const { what, fromScratch, labels } = input;
   return {
-    ...{ version: 1, madeBy: madeBy(), stage: "fine-tuned", method: "classify" },
-    weights: settings.lora === undefined ? "all" : merge ? "merged adapters" : "adapters",
-    parent: await describeParent(checkpoint),
-    ...{ data, settings, methodSettings: { what, fromScratch, labels: labels ?? null } },
-    ...{ steps: loop.steps, bestStep: loop.bestStep, stopped: loop.stopped ?? null, curve: loop.curve },
+    ...(await reportBasis(input, loop)),
+    ...{ stage: "fine-tuned", method: "classify" },
+    ...{ data, methodSettings: { what, fromScratch, labels: labels ?? null } },
     ...{ guards, trade, classes, validation, ...(test && { test }) },
   };
 }

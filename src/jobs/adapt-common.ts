@@ -4,8 +4,11 @@ import { dirname, join } from "node:path";
 import {
   type AdaptationSettings,
   type DataFile,
+  describeParent,
   generalLossOf,
   type LoopEvent,
+  type LoopResult,
+  madeBy,
   textSource,
   vocabularyOf,
 } from "../adaptation/index.ts";
@@ -95,6 +98,22 @@ export function warnOfProfanity(texts: readonly string[], what: string, emit: (e
     kind: "warning",
     message: `${profane} of ${texts.length} ${what} hold profane words: a model learns them too`,
   });
+}
+
+/** What every report says the same way. */
+export async function reportBasis({ checkpoint, settings, merge }: AdaptCommonInput, loop: LoopResult) {
+  const { steps, bestStep, stopped = null, curve } = loop;
+  const weights = settings.lora === undefined ? "all" : merge ? "merged adapters" : "adapters";
+  const basis = { version: 1, madeBy: madeBy(), weights, settings } as const;
+  return { ...basis, parent: await describeParent(checkpoint), steps, bestStep, stopped, curve };
+}
+
+/** Tokens of a sequence: as asked, as far as the model's context goes. */
+export function lengthFor(
+  { sequenceLength }: { readonly sequenceLength: number },
+  { model }: Pick<LoadedModel, "model">,
+): number {
+  return Math.min(sequenceLength, model.architecture.dimensions(model.configuration).context);
 }
 
 /** Files of the report that are there. */

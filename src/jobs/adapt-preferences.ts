@@ -6,7 +6,6 @@ import {
   describeData,
   describeParent,
   heldOut,
-  madeBy,
   type PreferenceSettings,
   preferencePairs,
   prepareModel,
@@ -29,14 +28,15 @@ import {
   type AdaptCommonInput,
   type AdaptEvent,
   generalLossFor,
+  lengthFor,
   loadForAdaptation,
+  reportBasis,
   requireNoOutput,
   warnOfProfanity,
 } from "./adapt-common.ts";
 import type { LoadedModel } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
 import type { Job } from "./job.ts";
-import { recordAdaptation } from "./record-lineage.ts";
 
 export interface AdaptPreferencesInput extends AdaptCommonInput {
   /** Rows of `prompt`, `chosen` and `rejected`, or of two whole conversations. */
@@ -73,7 +73,7 @@ export const adaptPreferencesJob: Job<AdaptPreferencesInput, AdaptEvent, AdaptPr
         "chosen responses",
         context.emit,
       );
-      const length = Math.min(input.sequenceLength, model.architecture.dimensions(model.configuration).context);
+      const length = lengthFor(input, loaded);
       const pairs = texts.map((pair) => tokenPair(tokenizer, pair, length));
       const split = heldOut(pairs.length, input.validationShare, settings.seed);
       if (split.held.length === 0) {
@@ -104,22 +104,17 @@ export const adaptPreferencesJob: Job<AdaptPreferencesInput, AdaptEvent, AdaptPr
           context,
         );
         const report: AdaptationReport = {
-          ...{ version: 1, madeBy: madeBy(), stage: "aligned", method: "dpo" },
-          weights: settings.lora === undefined ? "all" : input.merge ? "merged adapters" : "adapters",
-          parent: await describeParent(input.checkpoint),
+          ...(await reportBasis(input, loop)),
+          ...{ stage: "aligned", method: "dpo" },
           data: [await describeData("preferences", file, pairs.length, licence)],
-          settings,
           methodSettings: { ...preference, reference: input.reference ?? null, preferenceAccuracy: accuracy },
-          ...{ steps: loop.steps, bestStep: loop.bestStep, stopped: loop.stopped ?? null, curve: loop.curve },
           ...{ guards, trade },
         };
-        if (input.merge) adapter?.merge();
         await saveAdapted(input.output, {
           ...{ model, report, task: "CAUSAL_LM", pipeline: "text-generation" },
-          ...(adapter && !input.merge && { adapter }),
+          ...(adapter && { adapter }),
           files: templateFiles(input.checkpoint, template),
         });
-        await recordAdaptation(input, report, [file]);
         return { report, output: input.output };
       } finally {
         general?.close();

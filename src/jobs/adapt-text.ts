@@ -6,12 +6,10 @@ import {
   chatExample,
   conversations,
   describeData,
-  describeParent,
   documentExamples,
   heldOut,
   type LanguageExamples,
   type MaskedExample,
-  madeBy,
   packExamples,
   prepareModel,
   promptExample,
@@ -34,7 +32,9 @@ import {
   type AdaptCommonInput,
   type AdaptEvent,
   generalLossFor,
+  lengthFor,
   loadForAdaptation,
+  reportBasis,
   requireNoOutput,
   textsOf,
   warnOfProfanity,
@@ -42,7 +42,6 @@ import {
 import type { LoadedModel } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
 import type { Job } from "./job.ts";
-import { recordAdaptation } from "./record-lineage.ts";
 
 export interface AdaptTextInput extends AdaptCommonInput {
   /** Rows of `text`, of `prompt` and `response`, or of `messages`. */
@@ -96,24 +95,19 @@ export const adaptTextJob: Job<AdaptTextInput, AdaptEvent, AdaptTextOutput> = {
         const parts = { arenas, train, validation, settings, dropout, watched };
         const { loop, guards, trade } = await adaptToText(engine, model, parts, context);
         const report: AdaptationReport = {
-          ...{ version: 1, madeBy: madeBy(), ...outcomes[kind] },
-          weights: settings.lora === undefined ? "all" : input.merge ? "merged adapters" : "adapters",
-          parent: await describeParent(input.checkpoint),
+          ...(await reportBasis(input, loop)),
+          ...outcomes[kind],
           data: [await describeData("train", fileOf(file), rows, licence)],
-          settings,
           methodSettings: { sequenceLength: input.sequenceLength, validationShare: input.validationShare },
-          ...{ steps: loop.steps, bestStep: loop.bestStep, stopped: loop.stopped ?? null, curve: loop.curve },
           ...{ guards, trade },
         };
-        if (input.merge) adapter?.merge();
         const isDecoder = model.architecture.family === "decoder";
         await saveAdapted(input.output, {
-          ...{ model, report, ...(adapter && !input.merge && { adapter }) },
+          ...{ model, report, ...(adapter && { adapter }) },
           task: isDecoder ? "CAUSAL_LM" : "FEATURE_EXTRACTION",
           pipeline: isDecoder ? "text-generation" : "fill-mask",
           ...(template && { files: templateFiles(input.checkpoint, template) }),
         });
-        await recordAdaptation(input, report, [fileOf(file)]);
         return { report, output: input.output };
       } finally {
         reference?.model.dispose();
@@ -202,10 +196,6 @@ function responseParts(input: AdaptTextInput, file: string, examples: readonly M
   });
   requireRows(file, train, validation);
   return { train, validation, held: split.held };
-}
-
-function lengthFor({ sequenceLength }: AdaptTextInput, { model }: Pick<LoadedModel, "model">): number {
-  return Math.min(sequenceLength, model.architecture.dimensions(model.configuration).context);
 }
 
 function requireRows(file: string, train: LanguageExamples, validation: LanguageExamples): void {

@@ -23,6 +23,16 @@ export interface DataShare {
   readonly share: number;
 }
 
+const statedGuard = z.looseObject({
+  name: z.string(),
+  value: z.number().nullable(),
+  limit: z.number(),
+  unit: z.string(),
+  verdict: z.string(),
+});
+/** A guard of fine-tuning or post-training, in `adaptation.json`. */
+export type StatedGuard = Pick<z.infer<typeof statedGuard>, "name" | "value" | "limit" | "unit" | "verdict">;
+
 /** What `tilth inspect` finds. */
 export interface ModelInspection extends ModelFileDescription {
   readonly stage: Stage | "unknown";
@@ -31,6 +41,8 @@ export interface ModelInspection extends ModelFileDescription {
   readonly evidence: readonly Evidence[];
   /** By its data report; empty where it has none. */
   readonly licences: readonly DataShare[];
+  /** What watched its last stage, as its report states it; empty where there is none. */
+  readonly guards: readonly StatedGuard[];
   /** What its card leaves out. */
   readonly missing: readonly string[];
 }
@@ -50,7 +62,8 @@ export async function inspectModel(path: string, behaviour: readonly Evidence[] 
     ...(adapter !== undefined && {
       architecture: `${adapter.peft_type} adapter of ${adapter.base_model_name_or_path ?? "an unnamed model"}`,
     }),
-    ...{ stage, confidence, evidence, licences: licencesOf(path), missing: missingFrom(facts.card) },
+    ...{ stage, confidence, evidence, licences: licencesOf(path), guards: guardsOf(path) },
+    missing: missingFrom(facts.card),
   };
 }
 
@@ -99,6 +112,19 @@ function stageOfRecord(record: LineageRecord): { readonly commands: readonly str
     return { commands, stage: used.some(({ role }) => role === "base checkpoint") ? "continued" : "base" };
   const stage = String(activity.details.stage);
   return { commands, ...(isStage(stage) && { stage }) };
+}
+
+function guardsOf(path: string): StatedGuard[] {
+  const file = join(path, "adaptation.json");
+  if (!existsSync(file)) return [];
+  const stated = z.looseObject({ guards: z.array(statedGuard) }).safeParse(JSON.parse(readFileSync(file, "utf8")));
+  return (stated.data?.guards ?? []).map(({ name, value, limit, unit, verdict }) => ({
+    name,
+    value,
+    limit,
+    unit,
+    verdict,
+  }));
 }
 
 const group = z.looseObject({ name: z.string(), keptBytes: z.number() });

@@ -1,6 +1,5 @@
 /** What the stages of a run write down of where their results come from. */
 import { resolve } from "node:path";
-import type { AdaptationReport } from "../adaptation/index.ts";
 import {
   buildCorpus,
   type CorpusBuild,
@@ -18,7 +17,6 @@ import {
   writeSources,
 } from "../lineage/index.ts";
 import { checkpointPath } from "../training/index.ts";
-import type { AdaptCommonInput } from "./adapt-common.ts";
 import type { EmbedDocumentsInput } from "./embed-documents.ts";
 import type { ExportInput } from "./export.ts";
 import type { RunDescription } from "./run-folder.ts";
@@ -128,21 +126,4 @@ export async function recordTakedown(
   for (const path of [places.store, places.shards]) {
     if (path !== undefined) await replaceRecord(path, { command: "data takedown", details: { documents } });
   }
-}
-
-/** Records an adapted checkpoint or adapter: its parent, and the files that it learned from. */
-export async function recordAdaptation(
-  { checkpoint, output }: AdaptCommonInput,
-  { method, stage, weights, settings, methodSettings }: AdaptationReport,
-  files: readonly string[],
-): Promise<void> {
-  await writeRecord(output, {
-    kind: weights === "adapters" ? "adapter" : "checkpoint",
-    command: `adapt ${method}`,
-    details: { stage, weights, settings: hashOf(canonicalJson({ settings, methodSettings })) },
-    used: [
-      { role: "parent", kind: "checkpoint", path: checkpoint },
-      ...files.map((path) => ({ role: "data", kind: "data" as const, path })),
-    ],
-  });
 }

@@ -5,6 +5,7 @@ import { type AdaptationReport, runAdaptation } from "../../src/adaptation/index
 import { type Backend, Engine, ParameterArena } from "../../src/engine/index.ts";
 import { type AdaptTextInput, adaptTextJob } from "../../src/jobs/adapt-text.ts";
 import { loadModel } from "../../src/jobs/checkpoint-reader.ts";
+import { inspectModel } from "../../src/jobs/inspect.ts";
 import { mergeAdapterJob } from "../../src/jobs/merge-adapter.ts";
 import { device, listening, quick, sentences, workplace, writeLines } from "./support.ts";
 
@@ -116,9 +117,27 @@ describe("prompts and responses", () => {
     expect(validation.after!).toBeLessThan(0.4 * validation.before!);
     expect(report).toMatchObject({ stage: "fine-tuned", weights: "adapters" });
     const merged = join(place.folder, "merged");
-    await mergeAdapterJob.run({ checkpoint: base, adapter: output, output: merged, device }, listening() as never);
+    const merge = (checkpoint: string, to: string, undo: boolean) =>
+      mergeAdapterJob.run({ checkpoint, adapter: output, output: to, undo, device }, listening() as never);
+    await merge(base, merged, false);
     expect(existsSync(join(merged, "model.safetensors"))).toBe(true);
-    loadModel(merged, place.backend).model.dispose();
+    // Taken out again, the weights are the base's to rounding; the base's stage is back, too.
+    const again = join(place.folder, "unmerged");
+    await merge(merged, again, true);
+    const largest = async (one: string, other: string) => {
+      const [a, b] = [one, other].map((folder) => loadModel(folder, place.backend).model);
+      let difference = 0;
+      for (const [name, { tensor }] of a.arena.parameters) {
+        const [x, y] = [await place.backend.read(tensor), await place.backend.read(b.arena.get(name).tensor)];
+        difference = Math.max(difference, ...x.map((value, index) => Math.abs(value - y[index])));
+      }
+      for (const model of [a, b]) model.dispose();
+      return difference;
+    };
+    expect(await largest(merged, base)).toBeGreaterThan(1e-3);
+    expect(await largest(again, base)).toBeLessThan(1e-6);
+    expect((await inspectModel(again)).stage).toBe((await inspectModel(base)).stage);
+    expect((await inspectModel(merged)).stage).toBe("fine-tuned");
     await expect(adapt({ checkpoint: output })).rejects.toThrow("is an adapter, not a model");
   });
 });

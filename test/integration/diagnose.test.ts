@@ -235,6 +235,12 @@ describe("tilth inspect", () => {
       expect(found.confidence).toBeGreaterThan(0.8);
       expect(found.evidence.length).toBeGreaterThan(0);
     }
+    // Side by side: what each stage is for, and what was measured against its risks.
+    const table = run("inspect", `runs/healthy/${last}`, "instruct", "aligned-repeating");
+    expect(table).toContain("learn broad patterns from the structure of the data itself");
+    expect(table).toContain("answer requests in a conversation");
+    expect(table).toMatch(/guards +none measured/);
+    expect(table).toMatch(/guards +.*length-drift tripped/);
     for (const [path, stage] of expected.filter((_, index) => index % 4 === 0)) {
       rmSync(join(folder, path, "README.md"));
       const found = inspected(path);

@@ -7,12 +7,16 @@ import { progressLine } from "../terminal.ts";
 /** `tilth adapt merge` */
 export const merge: Command = {
   summary: "write a model with the updates of an adapter in its weights",
-  usage: "<checkpoint folder> <adapter folder> --output <folder>",
+  usage: "<checkpoint folder> <adapter folder> --output <folder> [--undo]",
   options: {
     output: { describe: "folder to write", placeholder: "folder" },
+    undo: { describe: "the checkpoint holds the updates: write the model before them" },
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
   },
-  examples: ["tilth adapt merge checkpoint adapter --output merged"],
+  examples: [
+    "tilth adapt merge checkpoint adapter --output merged",
+    "tilth adapt merge merged adapter --undo --output checkpoint-again",
+  ],
   async run(input) {
     const [checkpoint, adapter] = input.positionals;
     const output = input.text("output");
@@ -23,7 +27,11 @@ export const merge: Command = {
     }
     const progress = progressLine();
     const folders = { checkpoint: resolve(checkpoint), adapter: resolve(adapter), output: resolve(output) };
-    await runJob(mergeAdapterJob, { ...folders, device: { backend: input.text("backend") ?? "auto" } }, {});
+    await runJob(
+      mergeAdapterJob,
+      { ...folders, undo: input.flag("undo"), device: { backend: input.text("backend") ?? "auto" } },
+      {},
+    );
     progress.end();
     process.stdout.write(`Written: ${output}\n`);
   },

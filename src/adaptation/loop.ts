@@ -68,7 +68,9 @@ export async function runAdaptation(
   const validateEvery = settings.validateEvery ?? Math.max(1, Math.ceil(steps / 10));
   const warmupSteps = Math.min(steps - 1, Math.round(settings.warmupShare * steps));
   const schedule = { kind: "cosine", warmupSteps, decayShare: 0, finalShare: 0.1 } as const;
-  const optimizer = new JointOptimizer(engine, arenas, settings);
+  // A head, where there is one, comes behind the model or its adapters.
+  const factors = arenas.map((_, index) => (index === 0 ? 1 : settings.headLearningRateFactor));
+  const optimizer = new JointOptimizer(engine, arenas, settings, factors);
   const curve: CurvePoint[] = [];
   const results: GuardResult[] = [];
   const warned = new Set<string>();

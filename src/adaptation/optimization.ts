@@ -8,6 +8,8 @@ export class JointOptimizer {
     private readonly engine: Engine,
     private readonly arenas: readonly ParameterArena[],
     settings: { readonly weightDecay: number; readonly maximumGradientNorm: number },
+    /** What the learning rate is multiplied by for each arena. */
+    private readonly factors: readonly number[] = arenas.map(() => 1),
   ) {
     const configuration = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, ...settings };
     this.optimizers = arenas.map((arena) => new AdamW(arena, configuration));
@@ -22,9 +24,9 @@ export class JointOptimizer {
       squares += (await engine.scalar(optimizer.gradientNorm)) ** 2;
     }
     const norm = Math.sqrt(squares);
-    for (const optimizer of optimizers) {
+    for (const [index, optimizer] of optimizers.entries()) {
       engine.backend.write(optimizer.gradientNorm, Float32Array.of(norm));
-      optimizer.update(learningRate);
+      optimizer.update(learningRate * this.factors[index]);
     }
     return norm;
   }

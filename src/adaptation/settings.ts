@@ -14,6 +14,8 @@ export const adaptationSettings = settingsObject("adaptation", {
   batchExamples: positiveInteger.default(16),
   /** Of the highest point: the rate rises over `warmupShare` of the steps, then falls by a cosine to a tenth. */
   learningRate: z.number().positive().default(5e-4),
+  /** A new head starts from nothing: it learns so many times as fast as what was trained before it. */
+  headLearningRateFactor: z.number().positive().default(1),
   warmupShare: z.number().min(0).max(1).default(0.1),
   weightDecay: z.number().nonnegative().default(0.01),
   maximumGradientNorm: z.number().positive().default(1),

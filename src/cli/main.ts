@@ -82,6 +82,10 @@ const program: CommandGroup = {
       summary: "stream text from a checkpoint",
       load: async () => (await import("./generate.ts")).generate,
     },
+    serve: {
+      summary: "answer over HTTP as OpenAI's API does: completions, chat, embeddings",
+      load: async () => (await import("./serve.ts")).serve,
+    },
     inspect: {
       summary: "what a checkpoint, a .safetensors or a .gguf file holds",
       load: async () => (await import("./inspect.ts")).inspect,

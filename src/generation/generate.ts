@@ -12,6 +12,8 @@ export interface GenerationOptions extends SamplingOptions {
   readonly seed: number;
   /** Generation ends before this token. */
   readonly endOfText: number;
+  /** Ids from here on are never drawn: an embedding may have more rows than its tokenizer has tokens. All are drawn if left out. */
+  readonly vocabularySize?: number;
   /** Told of every token as it comes: whether that prompt's generation ends with it. */
   readonly ends?: (prompt: number, token: number) => boolean;
   readonly shouldStop?: () => boolean;
@@ -50,7 +52,7 @@ export async function* generateBatch(
       const logits = await nextLogits(engine, model, pending, cache);
       const next: CachedSpan[] = [];
       for (const [index, { sequence }] of pending.entries()) {
-        const token = sampleToken(logits[index], options, randoms[sequence]);
+        const token = sampleToken(logits[index].subarray(0, options.vocabularySize), options, randoms[sequence]);
         if (token === options.endOfText) continue;
         yield { prompt: sequence, token };
         made[sequence] += 1;

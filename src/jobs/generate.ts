@@ -42,7 +42,8 @@ export const generateJob: Job<GenerateInput, GenerateEvent, Continuation[]> = {
         made[prompt].text += text;
         emit({ kind: "text", prompt, text });
       };
-      const options = { ...input, endOfText: tokenizer.endOfText, shouldStop };
+      const { endOfText, vocabularySize } = tokenizer;
+      const options = { ...input, endOfText, vocabularySize, shouldStop };
       const started = performance.now();
       for await (const { prompt, token } of generateBatch(engine, model, starts, options)) {
         made[prompt].tokens += 1;

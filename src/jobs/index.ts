@@ -79,6 +79,17 @@ export { placesOf, type RunDescription, readRunDescription, requireNoCheckpoints
 export { runJob } from "./run-job.ts";
 export { preparePairsRun, trainPairsRun } from "./run-pairs.ts";
 export { type SearchInput, type SearchOutput, searchJob } from "./search.ts";
+export {
+  type ModelAnswer,
+  type ModelRequest,
+  type Prompt,
+  type ServedLoad,
+  type ServedModel,
+  type ServedToken,
+  type ServeEvent,
+  type ServeModelInput,
+  serveModelJob,
+} from "./serve-model.ts";
 export { finishTakedowns, type TakedownPlaces, type TakedownResult, takeDown } from "./takedown.ts";
 export { type TokenizeInput, type TokenizeOutput, tokenizeJob } from "./tokenize.ts";
 export { type TrainEvent, type TrainInput, type TrainOutput, trainJob } from "./train.ts";

@@ -118,10 +118,10 @@ async function outputsOf(
   if (model.architecture.family !== "decoder") {
     throw new TilthError(`${checkpoint} does not write text`, { remedy: "Give its texts with --output." });
   }
-  const { endOfText } = tokenizer;
+  const { endOfText, vocabularySize } = tokenizer;
   const starts = asked.prompts.map((prompt) => Int32Array.of(endOfText, ...tokenizer.encode(prompt)));
   const made: number[][] = starts.map(() => []);
-  const options = { temperature: 0, topP: 1, topK: 0, seed: 0, maximumTokens, endOfText };
+  const options = { temperature: 0, topP: 1, topK: 0, seed: 0, maximumTokens, endOfText, vocabularySize };
   for await (const { prompt, token } of generateBatch(engine, model, starts, options)) made[prompt].push(token);
   return asked.prompts.map((prompt, index) => ({ prompt, output: tokenizer.decode(Int32Array.from(made[index])) }));
 }

@@ -78,13 +78,13 @@ export const memorisationJob: Job<MemorisationInput, Progress, MemorisationOutpu
           { remedy: "Lower --prefix-tokens or --minimum-tokens." },
         );
       }
-      const { endOfText } = tokenizer;
+      const { endOfText, vocabularySize } = tokenizer;
       const write = async (prompts: readonly Int32Array[], sampling: SamplingOptions, done: number) => {
         const made: number[][] = prompts.map(() => []);
         for (let first = 0; first < prompts.length; first += batch) {
           report(context, done + first, 2 * samples);
           const some = prompts.slice(first, first + batch);
-          const options = { ...sampling, seed: seed + first, maximumTokens, endOfText };
+          const options = { ...sampling, seed: seed + first, maximumTokens, endOfText, vocabularySize };
           for await (const { prompt, token } of generateBatch(engine, model, some, options)) {
             made[first + prompt].push(token);
           }

@@ -27,6 +27,7 @@ import { planMixtureJob } from "./plan-mixture.ts";
 import { predictClassesJob } from "./predict-classes.ts";
 import { scoreDocumentsJob } from "./score-documents.ts";
 import { searchJob } from "./search.ts";
+import { serveModelJob } from "./serve-model.ts";
 import { tokenizeJob } from "./tokenize.ts";
 import { trainJob } from "./train.ts";
 import { trainPairsJob } from "./train-pairs.ts";
@@ -53,6 +54,7 @@ const jobs = [
   searchJob,
   influenceJob,
   memorisationJob,
+  serveModelJob,
   evaluateJob,
   scoreDocumentsJob,
   evaluateEfficiencyJob,

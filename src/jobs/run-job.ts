@@ -1,5 +1,5 @@
 /** Starts a job in a worker thread and brings its events, its result and its errors back. */
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 import { revived, TilthError, type TransferredError, workerFile } from "../foundation/index.ts";
 import type { Job } from "./job.ts";
 
@@ -18,16 +18,16 @@ export interface WorkerInput {
 
 /**
  * Runs a job of the registry in a worker thread. Aborting `signal` asks it to stop at the next safe point; the promise
- * then rejects with whatever the job throws, usually InterruptedError.
+ * then rejects with whatever the job throws, usually InterruptedError. `ports` are those in `input`: they move to the worker.
  */
 export function runJob<Input, Event, Output>(
   job: Job<Input, Event, Output>,
   input: Input,
-  options: { onEvent?: (event: Event) => void; signal?: AbortSignal } = {},
+  options: { onEvent?: (event: Event) => void; signal?: AbortSignal; ports?: readonly MessagePort[] } = {},
 ): Promise<Output> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workerData: WorkerInput = { job: job.name, input, stop };
-  const worker = new Worker(workerFile("job-worker"), { workerData });
+  const worker = new Worker(workerFile("job-worker"), { workerData, transferList: [...(options.ports ?? [])] });
   const onAbort = () => Atomics.store(stop, 0, 1);
   if (options.signal?.aborted) onAbort();
   options.signal?.addEventListener("abort", onAbort, { once: true });

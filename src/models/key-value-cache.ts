@@ -97,15 +97,13 @@ export class CachedPass {
     this.tokens = Int32Array.from(spans.flatMap(({ tokens }) => [...tokens]));
     const positions = spans.flatMap(({ sequence, tokens }) => Array.from(tokens, (_, i) => lengths[sequence] + i));
     this.positions = engine.constant(Int32Array.from(positions));
-    // One more token of every sequence, in their order: all attend in one call, each over its own length.
+    // One more token of the first sequences, in their order: all attend in one call, each over its own length.
     const together =
-      spans.length > 1 &&
-      spans.length === cache.sequences &&
-      spans.every(({ sequence, tokens }, index) => sequence === index && tokens.length === 1);
+      spans.length > 1 && spans.every(({ sequence, tokens }, index) => sequence === index && tokens.length === 1);
     this.masks = together
       ? {
-          visibleFrom: engine.constant(Int32Array.from(lengths, (length) => this.firstSeen(length))),
-          visibleTo: engine.constant(Int32Array.from(lengths, (length) => length + 1)),
+          visibleFrom: engine.constant(Int32Array.from(spans, (_, index) => this.firstSeen(lengths[index]))),
+          visibleTo: engine.constant(Int32Array.from(spans, (_, index) => lengths[index] + 1)),
         }
       : undefined;
   }
@@ -129,8 +127,9 @@ export class CachedPass {
       first += tokens.length;
     }
     if (this.masks !== undefined) {
+      const [key, value] = [keys, values].map((one) => rows(one, 0, count * capacity));
       kernels.attention(
-        { query: all.query, key: keys, value: values, out, logSumExp, ...this.masks },
+        { query: all.query, key, value, out, logSumExp, ...this.masks },
         { ...shape, sequences: count, queryLength: 1, keyLength: capacity, causal: false },
       );
       return { tensor: out, requiresGradient: false };

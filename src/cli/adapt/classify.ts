@@ -24,6 +24,11 @@ export const classify: Command = {
     classes: { describe: "the classes, if not those of --train", placeholder: "name,name,…" },
     labels: { describe: "take so many training examples, as many of every class as that allows", placeholder: "count" },
     "validation-share": { describe: "share of --train that is held out", placeholder: "share", initial: "0.2" },
+    "head-learning-rate-factor": {
+      describe: "the new head learns so many times as fast as what was trained before",
+      placeholder: "number",
+      initial: "1",
+    },
     "from-scratch": { describe: "random weights instead of the checkpoint's, to compare" },
     ...commonOptions,
   },

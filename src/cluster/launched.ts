@@ -15,7 +15,9 @@ const variables = [
 ] as const;
 
 /** The place that mpirun or srun gave this process; undefined where it was started alone. */
-export function launchedPlace(environment: NodeJS.ProcessEnv = process.env): Place | undefined {
+export function launchedPlace(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Place | undefined {
   for (const [rankName, sizeName] of variables) {
     const [rank, size] = [Number(environment[rankName]), Number(environment[sizeName])];
     // A single task is no rank of a parallel run.

@@ -1,7 +1,7 @@
 import { describeReport, textTasks } from "../../adaptation/index.ts";
 import { UsageError } from "../../foundation/index.ts";
-import { adaptClassifyJob, runJob } from "../../jobs/index.ts";
-import type { Command } from "../command.ts";
+import { type AdaptCommonInput, adaptClassifyJob, runJob } from "../../jobs/index.ts";
+import type { Command, CommandInput } from "../command.ts";
 import { interruptSignal } from "../terminal.ts";
 import { commonInput, commonOptions, watchAdaptation } from "./options.ts";
 
@@ -25,12 +25,16 @@ export const classify: Command = {
     labels: { describe: "take so many training examples, as many of every class as that allows", placeholder: "count" },
     "validation-share": { describe: "share of --train that is held out", placeholder: "share", initial: "0.2" },
     "head-learning-rate-factor": {
-      describe: "the new head learns so many times as fast as what was trained before",
+      describe: "the new head learns so many times as fast as the model (default 10, with --lora 1)",
       placeholder: "number",
-      initial: "1",
     },
     "from-scratch": { describe: "random weights instead of the checkpoint's, to compare" },
     ...commonOptions,
+    "learning-rate": {
+      describe:
+        "highest learning rate of the model (default 2e-4, with --lora 2e-3, --from-scratch 1e-3); large models want a tenth",
+      placeholder: "number",
+    },
   },
   examples: [
     "tilth adapt classify checkpoint --train train.csv --test test.csv --label category --output intents",
@@ -47,7 +51,7 @@ export const classify: Command = {
     const { report, output } = await runJob(
       adaptClassifyJob,
       {
-        ...commonInput(input),
+        ...withHead(commonInput(input), input),
         train,
         ...(validation !== undefined && { validation }),
         ...(test !== undefined && { test }),
@@ -84,3 +88,14 @@ export const classify: Command = {
     );
   },
 };
+
+/** A head starts from nothing beside weights that know much: one learning rate for both would waste one or the other. */
+function withHead(common: AdaptCommonInput, input: CommandInput): AdaptCommonInput {
+  const { settings } = common;
+  const isFresh = input.flag("from-scratch");
+  const isWhole = settings.lora === undefined;
+  const factor = input.number("head-learning-rate-factor", { minimum: 1e-6 }) ?? (isWhole && !isFresh ? 10 : 1);
+  const whole = isFresh ? 1e-3 : 2e-4;
+  const learningRate = input.number("learning-rate") ?? (isWhole ? whole : settings.learningRate);
+  return { ...common, settings: { ...settings, learningRate, headLearningRateFactor: factor } };
+}

@@ -92,7 +92,6 @@ function settingsOf(input: CommandInput, lora: boolean): AdaptationSettings {
       steps: input.number("steps", whole),
       batchExamples: input.number("batch", whole),
       learningRate: input.number("learning-rate", { minimum: 0 }) ?? (lora ? 2e-3 : 5e-4),
-      headLearningRateFactor: input.number("head-learning-rate-factor", { minimum: 1e-6 }),
       validateEvery: input.number("validate-every", whole),
       patience: patience === 0 ? null : patience,
       seed: input.number("seed", { minimum: 0, whole: true }),

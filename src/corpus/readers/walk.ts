@@ -39,8 +39,16 @@ export function requireFolder(path: string, what: string): void {
   if (!isFolder) throw new TilthError(`${what} ${path} is not a folder`, { remedy: "Name the folder that holds it." });
 }
 
+/** What a folder holds. */
+export interface FolderEntry {
+  readonly name: string;
+  isDirectory(): boolean;
+  isFile(): boolean;
+  isSymbolicLink(): boolean;
+}
+
 /** The entries of a folder in the order of their code units; empty, and counted, where it cannot be read. */
-export function sortedEntries(folder: string, skipped: Skipped) {
+export function sortedEntries(folder: string, skipped: Skipped): FolderEntry[] {
   try {
     return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch {

@@ -90,7 +90,7 @@ function fishScript(all: readonly Words[]): string {
   const known = all.map(({ command }) => quoted(command)).join(" ");
   const lines = all.flatMap(({ command, next, takesValue }) =>
     next.map(({ word, describe }) => {
-      const condition = `-n ${quoted(`test "(_tilth_command)" = "${command}"`)}`;
+      const condition = `-n ${quoted(`test (_tilth_command) = "${command}"`)}`;
       if (!word.startsWith("--")) return `complete -c tilth -f ${condition} -a ${word} -d ${quoted(describe)}`;
       const value = takesValue.includes(word) ? " -r" : "";
       return `complete -c tilth ${condition} -l ${word.slice(2)}${value} -d ${quoted(describe)}`;

@@ -44,9 +44,17 @@ it.skipIf(!has("zsh"))("is a script that zsh reads", () => {
   expect(spawnSync("zsh", ["-n"], { input: stdout, encoding: "utf8" }).stderr).toBe("");
 });
 
-it.skipIf(!has("fish"))("is a script that fish reads", () => {
-  const { stdout } = tilth("completion", "fish");
-  expect(spawnSync("fish", ["--no-execute"], { input: stdout, encoding: "utf8" }).stderr).toBe("");
+it.skipIf(!has("fish"))("offers in fish what it offers in bash", () => {
+  const { stdout: script } = tilth("completion", "fish");
+  const words = (line: string) => {
+    const program = `${script}\ncomplete -C "${line}"`;
+    const { stdout, stderr } = spawnSync("fish", ["-c", program], { encoding: "utf8" });
+    expect(stderr).toBe("");
+    return stdout.split("\n").map((one) => one.split("\t")[0]);
+  };
+  expect(words("tilth adapt cl")).toContain("classify");
+  expect(words("tilth eval memo")).toContain("memorisation");
+  expect(words("tilth eval memorisation --pre")).toContain("--prefix-tokens");
 });
 
 it("asks which shell", () => {

@@ -1,6 +1,7 @@
 import { describeReport, textTasks } from "../../adaptation/index.ts";
 import { UsageError } from "../../foundation/index.ts";
 import { type AdaptCommonInput, adaptClassifyJob, runJob } from "../../jobs/index.ts";
+import { readModelConfiguration } from "../../training/index.ts";
 import type { Command, CommandInput } from "../command.ts";
 import { interruptSignal } from "../terminal.ts";
 import { commonInput, commonOptions, watchAdaptation } from "./options.ts";
@@ -25,14 +26,14 @@ export const classify: Command = {
     labels: { describe: "take so many training examples, as many of every class as that allows", placeholder: "count" },
     "validation-share": { describe: "share of --train that is held out", placeholder: "share", initial: "0.2" },
     "head-learning-rate-factor": {
-      describe: "the new head learns so many times as fast as the model (default 10, with --lora 1)",
+      describe: "the new head learns so many times as fast as the model (default 10 for encoders, else 1)",
       placeholder: "number",
     },
     "from-scratch": { describe: "random weights instead of the checkpoint's, to compare" },
     ...commonOptions,
     "learning-rate": {
       describe:
-        "highest learning rate of the model (default 2e-4, with --lora 2e-3, --from-scratch 1e-3); large models want a tenth",
+        "highest learning rate of the model (default 2e-4 for encoders, 1e-3 for decoders and --from-scratch, 2e-3 with --lora); large models want a tenth",
       placeholder: "number",
     },
   },
@@ -89,13 +90,28 @@ export const classify: Command = {
   },
 };
 
-/** A head starts from nothing beside weights that know much: one learning rate for both would waste one or the other. */
+/**
+ * A head starts from nothing beside weights that know much. An encoder's states are near what a head needs: it moves little. The
+ * last token's state of a decoder was made to foretell the next one: it must move as far as the head.
+ */
 function withHead(common: AdaptCommonInput, input: CommandInput): AdaptCommonInput {
-  const { settings } = common;
-  const isFresh = input.flag("from-scratch");
-  const isWhole = settings.lora === undefined;
-  const factor = input.number("head-learning-rate-factor", { minimum: 1e-6 }) ?? (isWhole && !isFresh ? 10 : 1);
-  const whole = isFresh ? 1e-3 : 2e-4;
-  const learningRate = input.number("learning-rate") ?? (isWhole ? whole : settings.learningRate);
+  const { settings, checkpoint } = common;
+  const wanted =
+    settings.lora !== undefined
+      ? { learningRate: settings.learningRate, factor: 1 }
+      : input.flag("from-scratch") || isDecoder(checkpoint)
+        ? { learningRate: 1e-3, factor: 1 }
+        : { learningRate: 2e-4, factor: 10 };
+  const learningRate = input.number("learning-rate", { minimum: 0 }) ?? wanted.learningRate;
+  const factor = input.number("head-learning-rate-factor", { minimum: 1e-6 }) ?? wanted.factor;
   return { ...common, settings: { ...settings, learningRate, headLearningRateFactor: factor } };
+}
+
+/** Whether a folder's model reads from left to right; what is no language model, or none at all, is told of when it is loaded. */
+function isDecoder(checkpoint: string): boolean {
+  try {
+    return readModelConfiguration(checkpoint).architecture.family === "decoder";
+  } catch {
+    return false;
+  }
 }

@@ -2,40 +2,31 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Backend, createBackend, Engine } from "../src/engine/index.ts";
-import { exportGguf, exportHuggingFace, openCheckpoint } from "../src/export/index.ts";
-import { UsageError } from "../src/foundation/index.ts";
+import { createBackend, Engine } from "../src/engine/index.ts";
 import { nextLogits } from "../src/generation/index.ts";
 import { type LanguageModel, llama, llamaConfiguration } from "../src/models/index.ts";
-import { BytePairTokenizer, tokenizerConfigJson, toTokenizerJson } from "../src/tokenizer/index.ts";
-import { loadWeights, writeModel } from "../src/training/index.ts";
+import { loadWeights } from "../src/training/index.ts";
 import { type BenchmarkLine, compare, lineOf, type PeerSetting } from "./compare.ts";
+import { contextTokens, presetOf, writeSameModel } from "./llama-model.ts";
 import type { BenchmarkOptions } from "./main.ts";
 import { type PeerProcess, startPeerProcess } from "./peer.ts";
-
-/** Llama sizes by name. */
-const presets = {
-  quickstart: { layers: 5, width: 192, attentionHeads: 6, vocabularySize: 4096 },
-  "124m": { layers: 12, width: 768, attentionHeads: 12, vocabularySize: 32_000 },
-  "350m": { layers: 24, width: 1024, attentionHeads: 16, vocabularySize: 32_000 },
-} as const;
 
 const promptTokens = 256;
 const newTokens = 64;
 const batch = 8;
 
 export async function generate(options: BenchmarkOptions): Promise<BenchmarkLine> {
-  const name = options.preset ?? "124m";
-  const preset = Object.hasOwn(presets, name) ? presets[name as keyof typeof presets] : undefined;
-  if (preset === undefined) {
-    throw new UsageError(`there is no preset "${name}"`, { remedy: `Presets: ${Object.keys(presets).join(", ")}` });
-  }
+  const [name, preset] = presetOf(options.preset);
   // Weights are bf16, as the peer's; activations stay f32, where the peer rounds them too.
   const backend = await createBackend("cpu", { precision: "f32" });
   const folder = mkdtempSync(join(tmpdir(), "tilth-bench-"));
   const peers: PeerProcess[] = [];
   try {
-    const { engine, model } = await openModel(folder, backend, preset);
+    const checkpoint = await writeSameModel(folder, backend, preset);
+    const engine = new Engine(backend, { use: { matrices: "bf16" } });
+    const configuration = llamaConfiguration.parse({ ...preset, context: contextTokens });
+    const model = llama.create(engine, configuration) as LanguageModel;
+    loadWeights(checkpoint, model);
     const { vocabularySize, parameters, matrixParameters } = model.architecture.dimensions(model.configuration);
     const prompt = Int32Array.from({ length: promptTokens }, (_, i) => (i * 7919 + 11) % Math.min(vocabularySize, 256));
     const settings: PeerSetting[] = [...new Set([backend.threads, Math.max(1, backend.threads >> 1)])].map(
@@ -44,7 +35,7 @@ export async function generate(options: BenchmarkOptions): Promise<BenchmarkLine
         async start() {
           const peer = await startPeerProcess("llama-cpp.mjs", {
             model: join(folder, "model.gguf"),
-            contextTokens: 512,
+            contextTokens,
             threads,
           });
           peers.push(peer);
@@ -100,39 +91,6 @@ export async function generate(options: BenchmarkOptions): Promise<BenchmarkLine
     backend.dispose();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Random weights, stored in bf16, as a GGUF file for the peer and loaded in bf16 here: the same numbers. */
-async function openModel(folder: string, backend: Backend, preset: (typeof presets)[keyof typeof presets]) {
-  const configuration = llamaConfiguration.parse({ ...preset, context: 512, initializerStandardDeviation: 0.05 });
-  const made = llama.create(new Engine(backend), configuration) as LanguageModel;
-  made.arena.initialize(1);
-  const tokenizer = byteTokenizer();
-  const whole = join(folder, "whole");
-  await writeModel(whole, made, {
-    "tokenizer.json": toTokenizerJson(tokenizer),
-    "tokenizer_config.json": tokenizerConfigJson(tokenizer, configuration.context),
-  });
-  made.dispose();
-  const checkpoint = openCheckpoint(whole);
-  exportGguf(checkpoint, join(folder, "model.gguf"), { type: "BF16" });
-  const halved = join(folder, "bf16");
-  await exportHuggingFace(checkpoint, halved, { type: "bf16", shardBytes: 1e12 });
-  checkpoint.weights.close();
-  const engine = new Engine(backend, { use: { matrices: "bf16" } });
-  const model = llama.create(engine, configuration) as LanguageModel;
-  loadWeights(halved, model);
-  return { engine, model };
-}
-
-function byteTokenizer(): BytePairTokenizer {
-  const tokens = [...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)), Buffer.from("<|endoftext|>")];
-  return new BytePairTokenizer({
-    pattern: "gpt2",
-    tokens,
-    merges: [],
-    specialTokens: new Map([["<|endoftext|>", 256]]),
-  });
 }
 
 /** Seconds for the prompt of one sequence, and for one token of each of `sequences` sequences after it. */

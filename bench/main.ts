@@ -13,6 +13,7 @@ import { forecastBenchmark } from "./forecast.ts";
 import { generate } from "./generate.ts";
 import { kernelBenchmark, kernelNames } from "./kernels.ts";
 import { ranksBenchmark } from "./ranks.ts";
+import { serveBenchmark } from "./serve.ts";
 import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStep } from "./train-step.ts";
 
@@ -45,6 +46,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   elementwise,
   eval: evaluate,
   generate,
+  serve: serveBenchmark,
   forecast: forecastBenchmark,
   ...Object.fromEntries(
     kernelNames.map((name) => [name, (options: BenchmarkOptions) => kernelBenchmark(name, options)]),

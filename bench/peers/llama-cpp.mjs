@@ -1,5 +1,6 @@
 // llama.cpp through node-llama-cpp: answers one JSON line for every JSON line, until its input ends.
-// First line: {model, contextTokens, threads, batchTokens?, cacheType?}. Then {command: "tokenize" | "logits" | "greedy" | "prefill" | "end", …}.
+// First line: {model, contextTokens, threads, batchTokens?, cacheType?, sequences?}. Then {command: "tokenize" | "logits" | "greedy" |
+// "prefill" | "together" | "end", …}.
 import { createInterface } from "node:readline";
 import { getLlama } from "node-llama-cpp";
 
@@ -17,13 +18,15 @@ const llama = await getLlama({
 const model = await llama.loadModel({ modelPath: settings.model, useMlock: false });
 const context = await model.createContext({
   contextSize: settings.contextTokens,
+  sequences: settings.sequences ?? 1,
   batchSize: settings.batchTokens ?? 512,
   threads: settings.threads,
   flashAttention: settings.cacheType === undefined,
   experimentalKvCacheKeyType: settings.cacheType,
   experimentalKvCacheValueType: settings.cacheType,
 });
-const sequence = context.getSequence();
+const sequences = Array.from({ length: settings.sequences ?? 1 }, () => context.getSequence());
+const [sequence] = sequences;
 reply({
   version: `${llama.llamaCppRelease.release}`,
   setting: `${settings.threads} threads, ${llama.buildType} binary`,
@@ -56,6 +59,22 @@ const commands = {
       }
     });
     return { tokens: made, seconds: elapsed };
+  },
+  /** {prompts, count} → {seconds, tokens, first}: a sequence for each prompt, all at once, batched by the library. */
+  async together({ prompts, count }) {
+    for (const one of sequences) await one.clearHistory();
+    const first = [];
+    const started = performance.now();
+    await Promise.all(
+      prompts.map(async (tokens, index) => {
+        let made = 0;
+        for await (const _ of sequences[index].evaluate(tokens, { temperature: 0, yieldEogToken: true })) {
+          if (made++ === 0) first.push((performance.now() - started) / 1000);
+          if (made === count) break;
+        }
+      }),
+    );
+    return { seconds: (performance.now() - started) / 1000, tokens: prompts.length * count, first };
   },
   /** {tokens} → {seconds} for a pass over the prompt. */
   async prefill({ tokens }) {

@@ -47,6 +47,7 @@ export const bestOfJob: Job<BestOfInput, Progress, RankedAnswers[]> = {
           topK: 0,
           seed: input.seed + index * input.answers,
           endOfText: tokenizer.endOfText,
+          vocabularySize: tokenizer.vocabularySize,
           shouldStop,
         };
         for await (const { prompt: at, token } of generateBatch(

@@ -8,6 +8,7 @@ import type { TaskTokenizer } from "./likelihood.ts";
 
 /** What is needed of a tokenizer to write. */
 export interface WritingTokenizer extends TaskTokenizer {
+  readonly vocabularySize: number;
   streamDecoder(): { push(id: number): string; end(): string };
 }
 
@@ -54,8 +55,8 @@ export async function completeGreedily(
       return until.some((stop) => stop !== "" && texts[prompt].includes(stop));
     };
     const prompts = batch.map(({ tokens }) => tokens);
-    const { endOfText } = tokenizer;
-    const options = { temperature: 0, topP: 1, topK: 0, seed: 0, maximumTokens, endOfText, ends };
+    const { endOfText, vocabularySize } = tokenizer;
+    const options = { temperature: 0, topP: 1, topK: 0, seed: 0, maximumTokens, endOfText, vocabularySize, ends };
     for await (const _ of generateBatch(engine, model, prompts, options));
     for (const [index, { text }] of batch.entries()) {
       written.set(text, beforeStops(texts[index] + decoders[index].end(), until));

@@ -113,15 +113,16 @@ async function askedTogether(url: string, model: string, prompts: readonly (read
   const elapsed = () => (performance.now() - started) / 1000;
   const each = await Promise.all(
     prompts.map(async (prompt) => {
-      const body = { model, prompt, max_tokens: newTokens, temperature: 0, stream: true, logprobs: 0 };
+      const stream = { stream: true, stream_options: { include_usage: true } };
+      const body = { model, prompt, max_tokens: newTokens, temperature: 0, ...stream };
       const response = await fetch(`${url}/v1/completions`, { method: "POST", body: JSON.stringify(body) });
       let first = 0;
-      let tokens = 0;
+      let text = "";
       for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
         if (first === 0) first = elapsed();
-        tokens += part.split('"tokens":["').length - 1;
+        text += part;
       }
-      return { first, tokens };
+      return { first, tokens: Number(/"completion_tokens":(\d+)/.exec(text)?.[1] ?? 0) };
     }),
   );
   const tokens = each.reduce((sum, one) => sum + one.tokens, 0);

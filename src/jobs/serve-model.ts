@@ -108,12 +108,14 @@ export const serveModelJob: Job<ServeModelInput, ServeEvent, void> = {
         kind: "ready",
         model: { ...served.description, hasChatTemplate, backend: backend.description },
       });
-      let last = "";
+      let told = 0;
       while (!shouldStop()) {
         const worked = await served.work();
-        const load = JSON.stringify(served.load);
-        if (load !== last) emit({ kind: "load", load: served.load });
-        last = load;
+        // Not with every token: the other thread has answers to send.
+        if (performance.now() - told >= loadMilliseconds) {
+          emit({ kind: "load", load: served.load });
+          told = performance.now();
+        }
         // Messages get their turn between two steps; without work the thread sleeps.
         await new Promise((resolve) => (worked ? setImmediate(resolve) : setTimeout(resolve, 2)));
       }
@@ -124,6 +126,9 @@ export const serveModelJob: Job<ServeModelInput, ServeEvent, void> = {
     }
   },
 };
+
+/** Time between two reports of the load. */
+const loadMilliseconds = 200;
 
 type GenerateRequest = Extract<ModelRequest, { kind: "generate" }>;
 

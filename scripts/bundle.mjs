@@ -1,5 +1,5 @@
 // Bundles src/ into dist/: one ES module per entry point, shared code in chunks, dependencies left outside.
-import { chmodSync, existsSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -33,4 +33,19 @@ await build({
   sourcemap: true,
   logLevel: "warning",
 });
+// The dashboard's page: for the browser, with all that it needs.
+const page = "src/dashboard/page";
+await build({
+  absWorkingDir: root,
+  entryPoints: { app: `${page}/main.ts`, "app-style": `${page}/style.css` },
+  outdir: "dist/dashboard",
+  bundle: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  minify: true,
+  legalComments: "none",
+  logLevel: "warning",
+});
+copyFileSync(join(root, page, "index.html"), join(root, "dist/dashboard/index.html"));
 if (existsSync(join(root, "dist/cli.js"))) chmodSync(join(root, "dist/cli.js"), 0o755);

@@ -1,10 +1,10 @@
 import { labelledTexts } from "../adaptation/index.ts";
 import { type EfficiencyCurve, poolings, readRows, type SampleEfficiency } from "../evaluation/index.ts";
 import { TilthError, UsageError, writeFileAtomically } from "../foundation/index.ts";
-import { evaluateEfficiencyJob, type LabelledTexts, runJob } from "../jobs/index.ts";
+import { evaluateEfficiencyJob, keepEvaluation, type LabelledTexts, runJob } from "../jobs/index.ts";
 import { plotSvg } from "../plots/index.ts";
 import type { Command, CommandInput } from "./command.ts";
-import { interruptSignal, progressLine } from "./terminal.ts";
+import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth eval efficiency` */
 export const efficiency: Command = {
@@ -66,6 +66,11 @@ export const efficiency: Command = {
       { onEvent: progress.update, signal: interruptSignal("stopping") },
     );
     progress.end();
+    keepEvaluation(
+      checkpoint,
+      { name: "label efficiency", settings: { train: trainFile, test: testFile }, result },
+      say,
+    );
     const plot = input.text("plot");
     if (plot !== undefined) writeFileAtomically(plot, await efficiencyPlot(result));
     process.stdout.write(input.flag("json") ? `${JSON.stringify(result)}\n` : describe(result));

@@ -1,5 +1,5 @@
 /** `tilth eval --images`: what a model with two towers finds among pictures and their captions. */
-import { evaluatePairsJob, readPairsFile, runJob } from "../jobs/index.ts";
+import { evaluatePairsJob, keepEvaluation, readPairsFile, runJob } from "../jobs/index.ts";
 import type { CommandInput } from "./command.ts";
 import { interruptSignal, say } from "./terminal.ts";
 
@@ -20,6 +20,7 @@ export async function evaluateImages(checkpoint: string, input: CommandInput): P
     },
     { onEvent: ({ warning }) => say(`tilth: ${warning}`), signal: interruptSignal("stopping") },
   );
+  keepEvaluation(checkpoint, { name: "images", settings: { images: input.text("images"), templates }, result }, say);
   if (input.flag("json")) {
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;

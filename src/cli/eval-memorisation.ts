@@ -1,7 +1,7 @@
 /** `tilth eval memorisation`: what of a checkpoint's samples stands in its training text word for word. */
 import { resolve } from "node:path";
 import { UsageError } from "../foundation/index.ts";
-import { type MemorisationOutput, memorisationJob, runJob } from "../jobs/index.ts";
+import { keepEvaluation, type MemorisationOutput, memorisationJob, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
 import { spanLines } from "./influence.ts";
 import { formatCount, interruptSignal, progressLine, say } from "./terminal.ts";
@@ -48,6 +48,12 @@ export const memorisation: Command = {
       { onEvent: progress.update, signal: interruptSignal("stopping") },
     );
     progress.end();
+    const { spans: _, ...figures } = found;
+    keepEvaluation(
+      checkpoint,
+      { name: "memorisation", settings: { minimumTokens: found.minimumTokens }, result: figures },
+      say,
+    );
     if (input.flag("json")) process.stdout.write(`${JSON.stringify(found)}\n`);
     else {
       const shown = found.spans.slice(0, input.number("show", { minimum: 0, whole: true })!);

@@ -1,9 +1,9 @@
 /** `tilth eval --probe`: what simple classifiers find in a checkpoint's vectors. */
 import { poolings } from "../evaluation/index.ts";
 import { type Estimate, UsageError } from "../foundation/index.ts";
-import { evaluateProbeJob, runJob } from "../jobs/index.ts";
+import { evaluateProbeJob, keepEvaluation, runJob } from "../jobs/index.ts";
 import type { CommandInput } from "./command.ts";
-import { interruptSignal, progressLine } from "./terminal.ts";
+import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
 const estimate = ({ value, interval }: Estimate) => `${percent(value)} (95 %: ${interval.map(percent).join(" to ")})`;
@@ -31,6 +31,7 @@ export async function evaluateProbe(checkpoint: string, input: CommandInput): Pr
     { onEvent: progress.update, signal: interruptSignal("stopping") },
   );
   progress.end();
+  keepEvaluation(checkpoint, { name: "probe", settings: { data: texts ?? images }, result }, say);
   if (input.flag("json")) {
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;

@@ -13,7 +13,13 @@ import {
   tasks,
 } from "../evaluation/index.ts";
 import { type Estimate, messageOf, UsageError } from "../foundation/index.ts";
-import { type EvaluateTaskOutput, evaluateTaskJob, runJob, type TaskContamination } from "../jobs/index.ts";
+import {
+  type EvaluateTaskOutput,
+  evaluateTaskJob,
+  keepEvaluation,
+  runJob,
+  type TaskContamination,
+} from "../jobs/index.ts";
 import type { CommandInput, OptionDefinition } from "./command.ts";
 import { interruptSignal, progressLine, say } from "./terminal.ts";
 
@@ -98,6 +104,9 @@ export async function runTaskOn(
     },
   );
   progress.end();
+  const { results: _, ...figures } = result;
+  const settings = { data: files, shots: result.shots, limit: input.number("limit") ?? null };
+  keepEvaluation(checkpoint, { name: `task ${task.name}`, settings, result: figures }, say);
   return result;
 }
 

@@ -1,11 +1,11 @@
 import type { LikelihoodFigures } from "../evaluation/index.ts";
 import { UsageError } from "../foundation/index.ts";
-import { type EvaluateOutput, evaluateJob, runJob } from "../jobs/index.ts";
+import { type EvaluateOutput, evaluateJob, keepEvaluation, runJob } from "../jobs/index.ts";
 import type { Command } from "./command.ts";
 import { evaluateImages } from "./eval-images.ts";
 import { evaluateProbe } from "./eval-probe.ts";
 import { evaluateTask, taskOptions } from "./eval-task.ts";
-import { interruptSignal, progressLine } from "./terminal.ts";
+import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth eval` */
 export const evaluate: Command = {
@@ -63,6 +63,7 @@ export const evaluate: Command = {
       { onEvent: progress.update, signal: interruptSignal("stopping") },
     );
     progress.end();
+    keepEvaluation(checkpoint, { name: "bits per byte", settings: { corpus: store, window, stride }, result }, say);
     const json = `${JSON.stringify({ ...result, window, stride, documentBoundaries: "each document on its own" })}\n`;
     process.stdout.write(input.flag("json") ? json : describe(result, window, stride));
   },

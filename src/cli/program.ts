@@ -85,6 +85,10 @@ export const program: CommandGroup = {
       summary: "answer over HTTP as OpenAI's API does: completions, chat, embeddings",
       load: async () => (await import("./serve.ts")).serve,
     },
+    ui: {
+      summary: "a local page of curves, samples, data reports, lineage and plans, live while runs train",
+      load: async () => (await import("./ui.ts")).ui,
+    },
     inspect: {
       summary: "what a checkpoint, a .safetensors or a .gguf file holds",
       load: async () => (await import("./inspect.ts")).inspect,

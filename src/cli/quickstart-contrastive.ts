@@ -2,7 +2,14 @@
 import { join, resolve } from "node:path";
 import { parsePairsRunConfiguration, runPresets, withPreset } from "../config/index.ts";
 import { packageRoot } from "../foundation/index.ts";
-import { evaluatePairsJob, measurePairsJob, readPairsFile, runJob, trainPairsRun } from "../jobs/index.ts";
+import {
+  evaluatePairsJob,
+  keepEvaluation,
+  measurePairsJob,
+  readPairsFile,
+  runJob,
+  trainPairsRun,
+} from "../jobs/index.ts";
 import type { CommandInput } from "./command.ts";
 import { beginQuickstart } from "./quickstart-options.ts";
 import { formatCount, formatSeconds, say } from "./terminal.ts";
@@ -79,6 +86,7 @@ export async function runContrastiveQuickstart(input: CommandInput): Promise<voi
     },
     { signal },
   );
+  keepEvaluation(trained.checkpoint, { name: "images", settings: { heldOut: true }, result: found }, say);
   const { imageToText, textToImage, zeroShot } = found;
   const result = {
     pairs: trained.data.train,

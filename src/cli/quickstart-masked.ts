@@ -3,6 +3,7 @@ import { parseRunConfiguration } from "../config/index.ts";
 import {
   buildRunCorpus,
   evaluateMaskedJob,
+  keepEvaluation,
   measureJob,
   placesOf,
   runJob,
@@ -125,6 +126,7 @@ export async function runMaskedQuickstart(input: CommandInput): Promise<void> {
     hooks,
   );
   progress.end();
+  keepEvaluation(trained.checkpoint, { name: "masked tokens", settings: {}, result: evaluation }, say);
   const percent = (share: number) => `${(100 * share).toFixed(1).padStart(5)} %`;
   const result = {
     ...{ documents: corpus.documents, kept: corpus.kept, tokens: shards.tokens, parameters, steps },

@@ -5,6 +5,7 @@ import {
   buildRunCorpus,
   evaluateJob,
   generateJob,
+  keepEvaluation,
   measureJob,
   placesOf,
   runJob,
@@ -167,6 +168,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
         },
         validateEvery: Math.max(50, Math.ceil(steps / 8)),
         checkpointEvery: Math.max(100, Math.ceil(steps / 3)),
+        samples: { prompts: samplePrompts },
       },
     },
     "the quickstart",
@@ -197,6 +199,11 @@ async function runQuickstart(input: CommandInput): Promise<void> {
     { onEvent: progress.update, signal },
   );
   progress.end();
+  keepEvaluation(
+    trained.checkpoint,
+    { name: "bits per byte", settings: { corpus: places.corpus }, result: evaluation },
+    say,
+  );
   const samples = await runJob(
     generateJob,
     {

@@ -99,6 +99,11 @@ export function parseRunConfiguration(value: unknown, from: string): RunConfigur
       { remedy: `Set model.architecture to one of: ${architecturesOf(definition.families).join(", ")}` },
     );
   }
+  if (configuration.training.samples !== undefined && architecture.family !== "decoder") {
+    throw new UsageError(`training.samples asks for written text; ${architecture.name} is an encoder and writes none`, {
+      remedy: "Leave out training.samples.",
+    });
+  }
   if (configuration.tokenizer.kind === "word-piece" && !definition.families.includes("encoder")) {
     throw new UsageError(
       `a word-piece tokenizer loses white space, which the objective ${definition.name} has to write`,

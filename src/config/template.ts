@@ -86,6 +86,8 @@ export default defineRun({
     schedule: { kind: "warmup-stable-decay", warmupSteps: 50, decayShare: 0.4, finalShare: 0.05 },
     optimizer: { kind: "muon", weightDecay: 0.1 },
     validateEvery: 200,
+    // What the model writes after these at every validation, shown by: tilth ui
+    // samples: { prompts: ["The "] },
     checkpointEvery: 500,
     seed: 1,
   },

@@ -32,6 +32,7 @@ export {
   evaluateTaskJob,
   type TaskContamination,
 } from "./evaluate-task.ts";
+export { type KeptEvaluation, keepEvaluation, readEvaluations } from "./evaluations.ts";
 export { type ExportInput, type ExportOutput, exportJob } from "./export.ts";
 export {
   type ForgettingOptions,

@@ -30,6 +30,7 @@ export const placesOf = (runFolder: string) => ({
   shards: join(runFolder, "shards"),
   card: join(runFolder, "card.md"),
   report: join(runFolder, "report"),
+  evaluations: join(runFolder, "evaluations"),
   log: join(runFolder, "log.jsonl"),
   checkpoints: join(runFolder, "checkpoints"),
 });

@@ -31,6 +31,7 @@ import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job, JobContext } from "./job.ts";
 import { measureMemory } from "./memory-rate.ts";
 import { onRanks } from "./on-ranks.ts";
+import { textSampler } from "./text-sampler.ts";
 import { readShards, shardPrefix } from "./tokenize.ts";
 import { vocabularyOf } from "./vocabulary.ts";
 
@@ -131,7 +132,10 @@ async function trainOn(
       loadBaseWeights(continueFrom, trainer.model, basePieces(tokenizer, base));
       trainer.average?.reset();
     }
+    const sample =
+      training.samples === undefined ? undefined : textSampler(trainer, tokenizer, training.samples, training.seed);
     const checkpoint = await runTraining(trainer, {
+      sample,
       runFolder: input.runFolder,
       train,
       validation,

@@ -8,7 +8,7 @@ export {
   type Network,
   type RankFigures,
 } from "./cluster.ts";
-export { type Needs, parseNeeds } from "./needs.ts";
+export { describedNeeds, type Needs, parseNeeds } from "./needs.ts";
 export { planPage } from "./page.ts";
 export { type Flip, type Plan, planFor, recommend, tolerance } from "./plan.ts";
 export { llamaOf, type StepEstimate, stepsOf } from "./step.ts";

@@ -57,3 +57,14 @@ export const choiceNeeds = {
   deployment: ["anywhere", "own-devices"],
   control: ["none", "weights", "training-data"],
 } as const;
+
+/** Every need with what it means and, where only some values are, these. */
+export function describedNeeds(): { readonly name: string; readonly describe: string; readonly choices?: string[] }[] {
+  const { properties = {} } = z.toJSONSchema(needsSchema, { io: "input" }) as {
+    properties?: Record<string, { description?: string; enum?: string[] }>;
+  };
+  return Object.entries(properties).map(([name, { description = "", enum: choices }]) => ({
+    ...{ name, describe: description },
+    ...(choices === undefined ? {} : { choices }),
+  }));
+}

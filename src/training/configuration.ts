@@ -70,6 +70,16 @@ export const parallelConfiguration = settingsObject("parallel", {
   shardOptimizerState: z.boolean().default(false),
 });
 
+/** What the model writes at every validation, to be read as it learns; drawn from the same seed every time. */
+export const samplesConfiguration = settingsObject("samples", {
+  /** Beginnings that are continued; an empty one starts a document. */
+  prompts: z.array(z.string()).min(1),
+  /** Tokens written after each. */
+  tokens: positiveInteger.default(60),
+  /** 0 writes the likeliest token. */
+  temperature: z.number().nonnegative().default(0.8),
+});
+
 /** What a run does beside its steps; the same numbers whatever is chosen. */
 export const upkeepSettings = {
   validateEvery: positiveInteger.default(100),
@@ -128,6 +138,8 @@ export const trainingConfiguration = settingsObject("training", {
     steps: positiveInteger,
   }).optional(),
   ...upkeepSettings,
+  /** Text written at every validation into the log; by a decoder only. */
+  samples: samplesConfiguration.optional(),
   /** Sequences of one validation pass during the run. */
   validationSequences: positiveInteger.default(64),
   parallel: parallelConfiguration.prefault({}),
@@ -169,6 +181,7 @@ export const upkeepNames = [
   "microBatchPairs",
   "activationCheckpointing",
   "parallel",
+  "samples",
 ] as const;
 
 /** The settings that decide what a run computes: those a resumed run must share. */
@@ -196,4 +209,5 @@ export function requireEvenShares(
 
 export type TrainingConfiguration = z.infer<typeof trainingConfiguration>;
 export type ScheduleConfiguration = z.infer<typeof scheduleConfiguration>;
+export type SamplesConfiguration = z.infer<typeof samplesConfiguration>;
 export type GuardConfiguration = z.infer<typeof guardConfiguration>;

@@ -6,7 +6,16 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, r
 import { join } from "node:path";
 
 /** What a run is doing. */
-export type Phase = "start" | "data" | "forward-backward" | "reduce" | "update" | "validate" | "snapshot" | "log";
+export type Phase =
+  | "start"
+  | "data"
+  | "forward-backward"
+  | "reduce"
+  | "update"
+  | "validate"
+  | "sample"
+  | "snapshot"
+  | "log";
 
 /** One entry. */
 export interface FlightEvent {

@@ -25,6 +25,8 @@ export interface StepRecord {
   readonly hostShare: number | null;
   /** Seconds of the step that passed while its batch was drawn, as a share. */
   readonly dataShare: number;
+  /** Resident memory of the process after the step. */
+  readonly memoryBytes?: number;
   /** Name of the token shard that the step read: a take-down writes another. */
   readonly shard?: string;
 }
@@ -61,6 +63,14 @@ export interface GuardRecord {
   readonly reason: string;
 }
 
+/** What the model writes at that step after one of the prompts in `training.samples`. */
+export interface SampleRecord {
+  readonly kind: "sample";
+  readonly step: number;
+  readonly prompt: string;
+  readonly text: string;
+}
+
 /** The run ended before its last step: the validation loss no longer fell. */
 export interface EarlyStopRecord {
   readonly kind: "early-stop";
@@ -69,7 +79,7 @@ export interface EarlyStopRecord {
 }
 
 /** Anything that the run reports. */
-export type RunRecord = StepRecord | ValidationRecord | CheckpointRecord | GuardRecord | EarlyStopRecord;
+export type RunRecord = StepRecord | ValidationRecord | CheckpointRecord | GuardRecord | SampleRecord | EarlyStopRecord;
 
 /** The log of a run folder. */
 export class RunLog {

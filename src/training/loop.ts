@@ -35,6 +35,8 @@ export interface LoopOptions<Data> {
   readonly peakFlops: number | null;
   readonly onRecord: (record: RunRecord) => void;
   readonly onWarning: (message: string) => void;
+  /** What the model writes now, by prompt; called after every validation on the first rank. */
+  readonly sample?: () => Promise<readonly { readonly prompt: string; readonly text: string }[]>;
   /** Asked between steps; true saves a checkpoint and leaves with InterruptedError. */
   readonly shouldStop: () => boolean;
 }
@@ -182,6 +184,7 @@ class TrainingRun<Data> {
       mfu: options.peakFlops === null ? null : (tokensPerSecond * trainer.flopsPerToken()) / options.peakFlops,
       hostShare: kernelSeconds === 0 ? null : Math.max(0, 1 - kernelSeconds / seconds),
       dataShare: dataSeconds / seconds,
+      memoryBytes: process.memoryUsage.rss(),
       ...(options.shard === undefined ? {} : { shard: options.shard }),
     };
     this.recorder.note(trainer.step, "log", { loss, gradientNorm });
@@ -243,9 +246,18 @@ class TrainingRun<Data> {
     };
     this.validations.push(record);
     this.report(record);
+    await this.showSamples();
     if (!this.hasStoppedEarly()) return;
     const bestLoss = Math.min(...this.validations.map(({ loss }) => loss));
     this.report({ kind: "early-stop", step: trainer.step, bestLoss });
+  }
+
+  private async showSamples(): Promise<void> {
+    const { trainer, options } = this;
+    if (options.sample === undefined || this.ranks.rank !== 0) return;
+    trainer.onPhase?.("sample");
+    for (const { prompt, text } of await options.sample())
+      this.report({ kind: "sample", step: trainer.step, prompt, text });
   }
 
   private hasStoppedEarly(): boolean {

@@ -6,6 +6,8 @@ import { serveMetrics } from "./prometheus.ts";
 import { scalarsOf } from "./scalars.ts";
 import { TensorBoardWriter } from "./tensorboard.ts";
 
+export { scalarsOf } from "./scalars.ts";
+
 /** Takes records and passes them on. */
 export interface Telemetry {
   update(record: RunRecord): void;

@@ -15,6 +15,7 @@ export function scalarsOf(record: RunRecord): Readonly<Record<string, number>> {
           "throughput/mfu": record.mfu,
           "throughput/host_share": record.hostShare,
           "throughput/data_share": record.dataShare,
+          "memory/resident_bytes": record.memoryBytes,
         }
       : record.kind === "validation"
         ? {

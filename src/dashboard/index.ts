@@ -1,0 +1,4 @@
+/** The dashboard: a local page over run folders, live while they train. */
+
+export { isLoopback } from "./access.ts";
+export { type DashboardSettings, type RunningDashboard, startDashboard } from "./http.ts";

@@ -1,0 +1,104 @@
+/** The columns of a run's log, fetched as they grow. */
+import type { ColumnsHeader, GroupName } from "../protocol.ts";
+import type { Curve } from "./curves.ts";
+
+/** Rows that share their steps. */
+export class Group {
+  rows = 0;
+  private steps = new Float64Array(64);
+  private tokens = new Float64Array(64);
+  private readonly values = new Map<string, Float32Array>();
+
+  get names(): string[] {
+    return [...this.values.keys()];
+  }
+
+  /** A curve over steps or tokens; undefined where the log has no such figure. */
+  curve(name: string, axis: "step" | "tokens"): Curve | undefined {
+    const y = this.values.get(name);
+    return y && { x: axis === "step" ? this.steps : this.tokens, y, rows: this.rows };
+  }
+
+  /** Takes rows from `from` on. `next` gives the columns one after another. */
+  take(columns: readonly string[], from: number, count: number, next: (bytes: number) => ArrayBuffer): void {
+    const needed = from + count;
+    if (needed > this.steps.length) this.grow(Math.max(needed, this.steps.length * 2));
+    for (const name of columns) {
+      if (name === "step") this.steps.set(new Float64Array(next(count * 8)), from);
+      else if (name === "tokens") this.tokens.set(new Float64Array(next(count * 8)), from);
+      else {
+        const column = this.values.get(name) ?? new Float32Array(this.steps.length).fill(Number.NaN);
+        this.values.set(name, column);
+        column.set(new Float32Array(next(count * 4)), from);
+      }
+    }
+    this.rows = needed;
+  }
+
+  private grow(length: number): void {
+    const [steps, tokens] = [new Float64Array(length), new Float64Array(length)];
+    steps.set(this.steps);
+    tokens.set(this.tokens);
+    [this.steps, this.tokens] = [steps, tokens];
+    for (const [name, column] of this.values) {
+      const grown = new Float32Array(length).fill(Number.NaN);
+      grown.set(column);
+      this.values.set(name, grown);
+    }
+  }
+}
+
+const groupNames: readonly GroupName[] = ["step", "validation", "checkpoint"];
+
+/** One run's figures. `generation` becomes another when its log was cut: what was derived from it no longer holds. */
+export class RunData {
+  generation = 0;
+  notes = 0;
+  groups: Readonly<Record<GroupName, Group>> = newGroups();
+  private updating: Promise<void> | undefined;
+
+  constructor(readonly id: string) {}
+
+  /** Fetches what was added. */
+  update(): Promise<void> {
+    this.updating ??= this.fetch().finally(() => {
+      this.updating = undefined;
+    });
+    return this.updating;
+  }
+
+  private async fetch(): Promise<void> {
+    const { step, validation, checkpoint } = this.groups;
+    const query = new URLSearchParams({
+      generation: String(this.generation),
+      step: String(step.rows),
+      validation: String(validation.rows),
+      checkpoint: String(checkpoint.rows),
+    });
+    const response = await fetch(`/api/runs/${this.id}/columns?${query}`);
+    if (!response.ok) throw new Error(`the run's figures could not be fetched (${response.status})`);
+    this.decode(await response.arrayBuffer());
+  }
+
+  private decode(buffer: ArrayBuffer): void {
+    const length = new DataView(buffer).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length))) as ColumnsHeader;
+    if (header.generation !== this.generation) this.groups = newGroups();
+    this.generation = header.generation;
+    this.notes = header.notes;
+    let offset = 4 + length;
+    const next = (bytes: number) => {
+      const part = buffer.slice(offset, offset + bytes);
+      offset += Math.ceil(bytes / 8) * 8;
+      return part;
+    };
+    for (const name of groupNames) {
+      const { from, columns } = header.groups[name];
+      this.groups[name].take(columns, from, header.rows[name] - from, next);
+    }
+  }
+}
+
+function newGroups(): Record<GroupName, Group> {
+  return { step: new Group(), validation: new Group(), checkpoint: new Group() };
+}

@@ -49,7 +49,7 @@ export const dynamics: Command = {
     const plot = input.text("plot");
     if (plot !== undefined) {
       const shown = curve.map(({ step, value, interval: [low, high] }) => ({ step, value, low, high }));
-      const svg = await plotSvg((library) => ({
+      const svg = await plotSvg(`${task.name} over the steps of a run`, (library) => ({
         width: 640,
         height: 320,
         x: { label: "step" },

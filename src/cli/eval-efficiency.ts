@@ -117,7 +117,7 @@ function efficiencyPlot({ pretrained, random, chance }: SampleEfficiency): Promi
     ...random.map((one) => ({ ...one, model: "random weights" })),
   ].map(({ interval: [low, high], ...one }) => ({ ...one, low, high }));
   const last = points.filter(({ labels }) => labels === pretrained.at(-1)!.labels);
-  return plotSvg((plot) => ({
+  return plotSvg("Accuracy by number of labels: the checkpoint, and random weights", (plot) => ({
     width: 640,
     height: 360,
     marginRight: 110,

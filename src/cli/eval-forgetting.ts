@@ -112,7 +112,7 @@ function markdown({ domain, general, fromScratch, window }: ForgettingReport): s
 }
 
 function plot({ curve, continuation }: ForgettingReport): Promise<string> {
-  return plotSvg((library) => ({
+  return plotSvg("Bits per byte of domain text over tokens: continued, and from scratch", (library) => ({
     width: 640,
     height: 360,
     marginRight: 90,

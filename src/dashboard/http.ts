@@ -96,7 +96,7 @@ class Dashboard {
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const url = new URL(request.url ?? "/", "http://dashboard");
+      const url = addressOf(request);
       const access = this.rule.judge(request, url.searchParams);
       if (access === "denied") throw new Refusal(403, "open the address that tilth ui printed, with its token");
       response.setHeader("x-content-type-options", "nosniff");
@@ -247,6 +247,14 @@ function pageFiles(): Map<string, { readonly type: string; readonly content: Buf
     ["/app.js", file("app.js", "text/javascript; charset=utf-8")],
     ["/app.css", file("app-style.css", "text/css; charset=utf-8")],
   ]);
+}
+
+function addressOf(request: IncomingMessage): URL {
+  try {
+    return new URL(request.url ?? "/", "http://dashboard");
+  } catch {
+    throw new Refusal(404, "there is nothing at that address");
+  }
 }
 
 function requireMethod(request: IncomingMessage, method: string): void {

@@ -62,7 +62,7 @@ export class OpenedFiles {
   async open(group: string, name: string, places: Places): Promise<Opened> {
     const folder = this.folderOf(group);
     if (!/^[0-9a-f]{8,64}$/.test(group) || !existsSync(folder)) throw new UsageError("nothing was sent to be opened");
-    if (existsSync(join(folder, "log.jsonl"))) return { kind: "run", run: places.add(folder, `${name} (opened)`) };
+    if (existsSync(join(folder, "log.jsonl"))) return { kind: "run", run: places.open(folder, `${name} (opened)`) };
     const single = join(folder, basename(name));
     const isFile = name !== "" && existsSync(single) && /\.(safetensors|gguf)$/.test(name);
     if (isFile || existsSync(join(folder, "config.json")) || existsSync(join(folder, "adapter_config.json")))

@@ -31,6 +31,8 @@ export interface ShownRun {
   readonly name: string;
   readonly folder: string;
   readonly feed: LogFeed;
+  /** Dropped on the page: it lies in none of the folders. */
+  readonly opened: boolean;
 }
 
 /** The folders that are shown and what was found in them. */
@@ -49,7 +51,8 @@ export class Places {
     for (const folder of this.folders) this.look(resolve(folder), 0, found);
     const before = this.runs.size + this.ladders.size;
     let changed = false;
-    for (const [id, { folder }] of this.runs) {
+    for (const [id, { folder, opened }] of this.runs) {
+      if (opened) continue;
       if (found.runs.has(folder)) found.runs.delete(folder);
       else changed = this.runs.delete(id);
     }
@@ -59,10 +62,8 @@ export class Places {
   }
 
   /** Shows a run that was opened from elsewhere. */
-  add(folder: string, name = this.nameOf(folder)): string {
-    const id = idOf(folder);
-    if (!this.runs.has(id)) this.runs.set(id, { id, name, folder, feed: new LogFeed(placesOf(folder).log) });
-    return id;
+  open(folder: string, name: string): string {
+    return this.add(folder, name, true);
   }
 
   overview(): Overview {
@@ -72,6 +73,12 @@ export class Places {
       runs: [...this.runs.values()].map(summaryOf).sort((a, b) => (b.created ?? "").localeCompare(a.created ?? "")),
       ladders: [...this.ladders].map(([id, { name }]) => ({ id, name })),
     };
+  }
+
+  private add(folder: string, name = this.nameOf(folder), opened = false): string {
+    const id = idOf(folder);
+    if (!this.runs.has(id)) this.runs.set(id, { id, name, folder, opened, feed: new LogFeed(placesOf(folder).log) });
+    return id;
   }
 
   private look(folder: string, depth: number, found: { runs: Set<string>; ladders: Set<string>; left: number }): void {
@@ -101,10 +108,10 @@ export class Places {
 }
 
 /** What a run's folder says of it; a folder with a log alone is shown too. */
-function summaryOf({ id, name, folder, feed }: ShownRun): RunSummary {
+function summaryOf({ id, name, folder, feed, opened }: ShownRun): RunSummary {
   const description = descriptionOf(folder);
   const steps = (description?.training as { steps?: number } | undefined)?.steps ?? null;
-  const written = Date.now() - feed.writtenAt < liveMilliseconds;
+  const written = !opened && Date.now() - feed.writtenAt < liveMilliseconds;
   return {
     ...{ id, name, steps },
     objective: description?.objective.kind ?? null,

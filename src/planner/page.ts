@@ -50,11 +50,16 @@ export async function planPage(
   ];
   return `<!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Plan</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}
+<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem}
+svg{border-radius:8px;max-width:100%;height:auto}table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #8886;padding:.3rem .6rem;text-align:left;vertical-align:top}
 td.number{text-align:right;font-variant-numeric:tabular-nums}</style>
+</head>
+<body>
+<main>
 <h1>${recommendation === null ? "No way meets all requirements" : `Recommended: ${recommendation.name} (${escapeHtml(recommendation.model)})`}</h1>
 <ul>${reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join("")}${(recommendation?.risks ?? []).map((risk) => `<li>risk: ${escapeHtml(risk)}</li>`).join("")}</ul>
 <p>Costs in ${escapeHtml(currency)} over ${needs.months} months, by a catalogue of ${catalogueDate}: check its figures before you decide. Losses are
@@ -80,6 +85,8 @@ ${table(
   ["need", "value"],
   Object.entries(needs).map(([name, value]) => [name, figure(value)]),
 )}
+</main>
+</body>
 </html>
 `;
 }
@@ -98,7 +105,7 @@ function costPlot({ ways, currency }: Plan): Promise<string> {
   const parts = ways.flatMap(({ name, cost }) =>
     (["people", "training", "use"] as const).map((part) => ({ way: name, part, amount: cost[part] })),
   );
-  return plotSvg((plot) => ({
+  return plotSvg("Costs of each way: people, training, use; the table above has the figures", (plot) => ({
     width: 720,
     height: 240,
     marginLeft: 80,
@@ -120,7 +127,7 @@ function lossPlot(needs: Needs, catalogue: Catalogue): Promise<string> {
       });
     },
   );
-  return plotSvg((plot) => ({
+  return plotSvg("Forecast loss of each way by the domain text there is", (plot) => ({
     width: 720,
     height: 320,
     x: { type: "log", label: "tokens of domain text", tickFormat: "~s" },

@@ -21,10 +21,25 @@ export async function openPlotLibrary() {
   return { plot, document: document as unknown as PlotDocument };
 }
 
-/** One SVG element as text, complete as a file of its own and inside a page. `describe` gets the library for its marks. */
-export async function plotSvg(describe: (plot: Plot) => PlotOptions): Promise<string> {
+/**
+ * One SVG element as text, complete as a file of its own and inside a page. `describe` gets the library for its marks.
+ * @param label what it shows, for readers who do not see it
+ */
+export async function plotSvg(label: string, describe: (plot: Plot) => PlotOptions): Promise<string> {
   const { plot, document } = await openPlotLibrary();
   const svg = plot.plot({ ...describe(plot), style, document });
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  removePartLabels(svg);
   return `${svg.outerHTML}\n`;
+}
+
+/** Takes the names of a picture's parts out ("bar", "rule"): to whom the whole is described they say nothing. */
+export function removePartLabels(svg: { querySelectorAll(selector: string): Iterable<unknown> }): void {
+  for (const part of svg.querySelectorAll("[aria-label], [aria-description]")) {
+    const element = part as { removeAttribute(name: string): void };
+    element.removeAttribute("aria-label");
+    element.removeAttribute("aria-description");
+  }
 }

@@ -28,7 +28,7 @@ export function lawPlot(
     loss: lossOf(law, parameters, high),
   }));
   const heldOut = named(held).map((one) => ({ ...one, low: one.interval[0], high: one.interval[1] }));
-  return plotSvg((plot) => ({
+  return plotSvg("Loss over training tokens: models as dots, the fitted law as lines, by size", (plot) => ({
     width: 720,
     height: 440,
     marginRight: 70,

@@ -175,8 +175,9 @@ function qualityTable(
 /** A table of cells that are already HTML. */
 function rows(head: readonly string[], body: readonly (readonly string[])[]): string {
   if (body.length === 0) return '<p class="note">None.</p>';
+  // A column without a name has no header that would have to say something.
   const line = (cells: readonly string[], tag: string) =>
-    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`;
+    `<tr>${cells.map((cell) => (cell === "" ? "<td></td>" : `<${tag}>${cell}</${tag}>`)).join("")}</tr>`;
   return `<div class="wide"><table>\n<thead>${line(head.map(escapeHtml), "th")}</thead>\n<tbody>\n${body.map((cells) => line(cells, "td")).join("\n")}\n</tbody></table></div>`;
 }
 

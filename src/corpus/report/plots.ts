@@ -53,10 +53,11 @@ function bars({ plot, draw }: Plots, title: string, axis: string, rows: readonly
   if (rows.length === 0) return "";
   const data = rows.map((row, at) => ({ ...row, at }));
   const description = rows.map(({ name, note }) => `${printable(name)}: ${note}`).join("; ");
+  const longest = Math.max(...rows.map(({ note }) => note.length));
   return draw(
     { title, description },
     {
-      ...{ width, marginLeft, marginRight: 150, height: rows.length * rowHeight + 50 },
+      ...{ width, marginLeft, marginRight: Math.max(150, 15 + 6 * longest), height: rows.length * rowHeight + 50 },
       x: { label: axis, grid: true, tickFormat: axis.startsWith("Share") ? "%" : "~s" },
       y: nameScale(rows.map(({ name }) => label(name))),
       marks: [

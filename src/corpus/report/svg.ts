@@ -1,6 +1,6 @@
 /** Plots of the report as SVG text that takes the colours of its page. */
 import type { PlotOptions } from "@observablehq/plot";
-import { openPlotLibrary, type Plot } from "../../plots/index.ts";
+import { openPlotLibrary, type Plot, removePartLabels } from "../../plots/index.ts";
 
 /** A plot in words: what it is called, and what it shows, for readers who do not see it. */
 export interface PlotText {
@@ -17,6 +17,7 @@ export async function openPlots(): Promise<{ plot: Plot; draw: Draw }> {
   let drawn = 0;
   const draw: Draw = ({ title, description }, options) => {
     const svg = plot.plot({ document, ...options });
+    removePartLabels(svg);
     const id = `plot-${++drawn}`;
     for (const [tag, text] of [
       ["desc", description],

@@ -128,7 +128,10 @@ export class Chart {
         bind: { dblclick: () => null },
         points: { size: 6 },
       },
-      scales: { x: { time: false, auto: false, distr: logX ? 3 : 1 }, y: { auto: false, distr: logY ? 3 : 1 } },
+      scales: {
+        x: { time: false, auto: false, distr: logX ? 3 : 1, range: (_, min, max) => [min, max] },
+        y: { auto: false, distr: logY ? 3 : 1, range: (_, min, max) => [min, max] },
+      },
       axes: [
         { ...axis, size: 34 },
         { ...axis, size: 62 },

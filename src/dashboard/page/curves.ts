@@ -128,7 +128,7 @@ function decimated(
       if (least >= 0) {
         const place = 2 * (pixel + 1);
         column[place] = keep(y[Math.min(least, most)]);
-        column[place + 1] = keep(y[Math.max(least, most)]);
+        if (most !== least) column[place + 1] = keep(y[Math.max(least, most)]);
       }
       row = end;
     }

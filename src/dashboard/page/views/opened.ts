@@ -3,27 +3,29 @@ import { element, fill, table } from "../dom.ts";
 import { figure, percent, words } from "../figures.ts";
 import type { View } from "../view.ts";
 
-/** Parts of what an inspection tells, as the server sends it. */
+/** What an inspection tells, as far as it is shown (`ModelInspection` of the jobs). */
 interface Inspection {
-  readonly path?: string;
-  readonly stage?: string;
-  readonly confidence?: number;
-  readonly evidence?: readonly {
-    readonly says?: string;
-    readonly because?: string;
-    readonly [name: string]: unknown;
-  }[];
-  readonly licences?: readonly { readonly licence: string; readonly share: number }[];
-  readonly missing?: readonly string[];
-  readonly tensors?: readonly { readonly name: string; readonly type?: string; readonly shape?: readonly number[] }[];
-  readonly [name: string]: unknown;
+  readonly path: string;
+  readonly format: string;
+  readonly architecture?: string;
+  readonly parameters: number;
+  readonly tensors: number;
+  readonly types: Readonly<Record<string, number>>;
+  readonly memoryBytes: Readonly<Record<string, number>>;
+  readonly configuration?: Readonly<Record<string, unknown>>;
+  readonly problems: readonly string[];
+  readonly stage: string;
+  readonly confidence: number;
+  readonly evidence: readonly { readonly kind: string; readonly finding: string }[];
+  readonly licences: readonly { readonly licence: string; readonly share: number }[];
+  readonly missing: readonly string[];
 }
 
 let inspection: Inspection | undefined;
 
 /** Puts a model into the view. */
 export function showModel(found: Readonly<Record<string, unknown>>): void {
-  inspection = found;
+  inspection = found as unknown as Inspection;
 }
 
 export const opened: View = {
@@ -59,47 +61,39 @@ export const opened: View = {
   },
 };
 
-function describe({
-  path,
-  stage,
-  confidence,
-  evidence = [],
-  licences = [],
-  missing = [],
-  tensors = [],
-  ...rest
-}: Inspection): HTMLElement[] {
-  const plain = Object.entries(rest).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value));
+function describe(model: Inspection): HTMLElement[] {
+  const { evidence, licences, missing, problems, configuration = {} } = model;
+  const facts: [string, string][] = [
+    ["format", model.format],
+    ["architecture", model.architecture ?? "–"],
+    ["parameters", figure(model.parameters)],
+    ["tensors", String(model.tensors)],
+    ...Object.entries(model.types).map(([type, count]): [string, string] => [`of type ${type}`, figure(count)]),
+    ...Object.entries(model.memoryBytes).map(([use, bytes]): [string, string] => [
+      `memory ${words(use)}`,
+      `${figure(bytes)}B`,
+    ]),
+    ...Object.entries(configuration)
+      .filter(([, value]) => typeof value !== "object")
+      .map(([name, value]): [string, string] => [words(name), String(value)]),
+  ];
+  const list = (title: string, items: readonly string[]) =>
+    items.length === 0
+      ? []
+      : [element("h3", {}, title), element("ul", {}, ...items.map((one) => element("li", {}, one)))];
   return [
-    element("h2", {}, path ?? "The model"),
+    element("h2", {}, model.path),
     element(
       "p",
       { class: "result" },
-      `${stage ?? "unknown"}${confidence === undefined ? "" : `, ${percent(confidence)} sure`}`,
+      model.stage === "unknown" ? "Base or instruct: not known" : `${model.stage}, ${percent(model.confidence)} sure`,
     ),
-    table(
-      "What it is",
-      ["what", "value"],
-      plain.map(([name, value]) => [words(name), typeof value === "number" ? figure(value) : String(value)]),
+    ...list(
+      "Why",
+      evidence.map(({ kind, finding }) => `${kind}: ${finding}`),
     ),
-    ...(evidence.length === 0
-      ? []
-      : [
-          element("h3", {}, "Why"),
-          element(
-            "ul",
-            {},
-            ...evidence.map((one) =>
-              element(
-                "li",
-                {},
-                Object.values(one)
-                  .filter((value) => typeof value === "string")
-                  .join(": "),
-              ),
-            ),
-          ),
-        ]),
+    ...list("What does not fit", problems),
+    table("What it is", ["what", "value"], facts),
     ...(licences.length === 0
       ? []
       : [
@@ -109,20 +103,6 @@ function describe({
             licences.map(({ licence, share }) => [licence, percent(share)]),
           ),
         ]),
-    ...(missing.length === 0
-      ? []
-      : [
-          element("h3", {}, "What its card leaves out"),
-          element("ul", {}, ...missing.map((one) => element("li", {}, one))),
-        ]),
-    ...(tensors.length === 0
-      ? []
-      : [
-          table(
-            `${tensors.length} tensors`,
-            ["tensor", "type", "shape"],
-            tensors.slice(0, 500).map(({ name, type = "", shape = [] }) => [name, type, shape.join(" × ")]),
-          ),
-        ]),
+    ...list("What its card leaves out", missing),
   ];
 }

@@ -85,6 +85,11 @@ export class CommandInput {
 }
 
 const common: Readonly<Record<string, OptionDefinition>> = {
+  plugin: {
+    describe: "a file that registers filters, objectives or tasks of your own (repeatable)",
+    placeholder: "file",
+    multiple: true,
+  },
   help: { describe: "show this help" },
 };
 

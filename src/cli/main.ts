@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command line: finds the command, runs it, prints errors on stderr and leaves with their exit code. */
-import { messageOf, nearest, packageVersion, TilthError, UsageError } from "../foundation/index.ts";
+import { loadPlugins, messageOf, nearest, packageVersion, TilthError, UsageError } from "../foundation/index.ts";
 import { type Command, type CommandGroup, helpOf, helpOfGroup, readArguments } from "./command.ts";
 import { program } from "./program.ts";
 
@@ -17,7 +17,7 @@ async function run(name: string, found: Command | CommandGroup, args: readonly s
   const wantsHelp = (word: string | undefined) => word === "--help" || word === "-h";
   if (!("commands" in found)) {
     if (args.some(wantsHelp)) process.stdout.write(helpOf(name, found));
-    else await found.run(readArguments(found, args));
+    else await runCommand(found, args);
     return;
   }
   const [word, ...rest] = args;
@@ -39,6 +39,12 @@ async function run(name: string, found: Command | CommandGroup, args: readonly s
     });
   }
   await run(full, await found.commands[word].load(), rest);
+}
+
+async function runCommand(command: Command, args: readonly string[]): Promise<void> {
+  const input = readArguments(command, args);
+  await loadPlugins(input.list("plugin"));
+  await command.run(input);
 }
 
 // A reader that closes the pipe (head, less) has seen enough.

@@ -1,6 +1,6 @@
 /** The configuration of a run: its shape, its file, its template. */
 export { type Ladder, type LadderRun, loadLadder } from "./ladder.ts";
-export { findConfiguration, loadRun, loadRunConfiguration, withOverride } from "./load.ts";
+export { findConfiguration, loadRun, loadRunConfiguration, resolveRun, withOverride } from "./load.ts";
 export {
   type PairsRunConfiguration,
   type PairsRunConfigurationInput,

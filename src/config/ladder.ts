@@ -2,7 +2,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { parseSettings } from "../foundation/index.ts";
 import { type LadderRung, ladderRungs, ladderSettings } from "../scaling/index.ts";
-import { readSettings, withAbsolutePaths } from "./load.ts";
+import { readSettings, withAbsolutePaths, withPlugins } from "./load.ts";
 import { modelOf, parseRunConfiguration, type RunConfiguration } from "./run-configuration.ts";
 
 /** A rung and the run that trains it. */
@@ -23,7 +23,8 @@ export async function loadLadder(
   path: string,
   options: { readonly overrides?: readonly string[]; readonly folder?: string } = {},
 ): Promise<Ladder> {
-  const { ladder, ...own } = await readSettings(path, options.overrides ?? []);
+  const { ladder, ...written } = await readSettings(path, options.overrides ?? []);
+  const own = await withPlugins(written, dirname(resolve(path)));
   const name = basename(path);
   const settings = parseSettings(ladderSettings, ladder, `the ladder of ${name}`);
   const model = { ...((own.model ?? {}) as Record<string, unknown>) };

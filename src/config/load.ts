@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
-import { messageOf, packageRoot, UsageError } from "../foundation/index.ts";
+import { importUserModule, loadPlugins, messageOf, UsageError } from "../foundation/index.ts";
 import type { PairsRunConfiguration } from "./pairs-run-configuration.ts";
 import { isPairsRun, parseRun, type RunConfiguration } from "./run-configuration.ts";
 
@@ -26,16 +26,33 @@ export async function loadRun(
   path: string,
   overrides: readonly string[] = [],
 ): Promise<RunConfiguration | PairsRunConfiguration> {
-  const base = dirname(resolve(path));
-  const settings = await readSettings(path, overrides);
+  return resolveRun(await readSettings(path, overrides), dirname(resolve(path)), basename(path));
+}
+
+/** A run from its settings: plugins loaded, all checked, with every default and absolute paths that start at `base`. Throws as `loadRun`. */
+export async function resolveRun(
+  settings: Record<string, unknown>,
+  base: string,
+  from: string,
+): Promise<RunConfiguration | PairsRunConfiguration> {
+  const written = await withPlugins(settings, base);
   // The model is read while the settings are checked.
-  if (typeof settings.continueFrom === "string")
-    settings.continueFrom = checkpointAt(resolve(base, settings.continueFrom));
-  const configuration = parseRun(settings, basename(path));
+  if (typeof written.continueFrom === "string")
+    written.continueFrom = checkpointAt(resolve(base, written.continueFrom));
+  const configuration = parseRun(written, from);
   if (!isPairsRun(configuration)) return withAbsolutePaths(configuration, base);
   const { images } = configuration;
   const runFolder = resolve(base, configuration.runFolder);
   return { ...configuration, runFolder, images: { ...images, path: resolve(base, images.path) } };
+}
+
+/** Loads the plugins that settings name: what they register may stand in the settings. */
+export async function withPlugins(settings: Record<string, unknown>, base: string): Promise<Record<string, unknown>> {
+  const { plugins } = settings;
+  // Of another form they are refused with all that is wrong.
+  if (!Array.isArray(plugins) || !plugins.every((one) => typeof one === "string")) return { ...settings };
+  await loadPlugins(plugins, base);
+  return { ...settings, plugins: plugins.map((one) => resolve(base, one)) };
 }
 
 /** The folder itself, or the last checkpoint where it is a run's. */
@@ -92,11 +109,9 @@ async function readConfiguration(file: string): Promise<unknown> {
   try {
     if (extension === ".json") return JSON.parse(readFileSync(file, "utf8"));
     if (extension === ".yaml" || extension === ".yml") return parseYaml(readFileSync(file, "utf8"));
-    const { createJiti } = await import("jiti");
-    // A configuration says `import { defineRun } from "tilth"` wherever it lies: that is this program.
-    const jiti = createJiti(file, { fsCache: false, alias: { tilth: join(packageRoot(), "dist", "index.js") } });
-    return await jiti.import(file, { default: true });
+    return await importUserModule(file);
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -23,6 +23,10 @@ const evaluationConfiguration = settingsObject("evaluation", {
 /** A whole run. Relative paths start at the configuration file's folder. */
 export const runConfiguration = settingsObject("run", {
   runFolder: z.string().min(1).describe("where the run's corpus, shards, log and checkpoints go"),
+  plugins: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("files that register filters or objectives of your own; see docs/extending.md"),
   continueFrom: z
     .string()
     .min(1)

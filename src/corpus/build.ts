@@ -6,6 +6,7 @@ import {
   canonicalJson,
   hashFile,
   hashOf,
+  loadedPlugins,
   messageOf,
   packageVersion,
   publishFolder,
@@ -225,6 +226,7 @@ export async function planBuild(options: CorpusBuildOptions): Promise<BuildPlan>
       settings: { filters, language, deduplication, pii, classifiers, maximumFileBytes },
       cacheFolder,
       textLibrary,
+      plugins: loadedPlugins().map(({ path }) => path),
     }),
   );
   return { settings, folder, cacheFolder, baseFolder, listing, optOuts, tasks, textLibrary };

@@ -28,7 +28,18 @@ export type {
   Rejection,
   Split,
 } from "./document.ts";
-export { type FilterEntry, filterCatalogue } from "./filters/index.ts";
+export {
+  atLeast,
+  atMost,
+  between,
+  type DocumentView,
+  defineFilter,
+  type Filter,
+  type FilterEntry,
+  filterCatalogue,
+  registerFilter,
+  type Threshold,
+} from "./filters/index.ts";
 export { profanityOf } from "./filters/toxicity.ts";
 export { decideLicence, type LicencePolicy, licencePolicy } from "./licences/index.ts";
 export {

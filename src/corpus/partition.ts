@@ -1,6 +1,6 @@
 /** Partitions: how a list of documents is cut, and what a worker does with one piece. */
 import { createHash } from "node:crypto";
-import { canonicalJson, hashOf, packageVersion } from "../foundation/index.ts";
+import { canonicalJson, hashOf, packageVersion, pluginsKey } from "../foundation/index.ts";
 import { type PackedDigests, packDigests } from "./digests.ts";
 import type { Rejection } from "./document.ts";
 import { readCachedRows, writeCachedRows } from "./partition-cache.ts";
@@ -21,6 +21,8 @@ export interface PartitionTask {
   readonly cacheFolder: string;
   /** The native text kernels; the reference works where they are undefined, with equal results. */
   readonly textLibrary: string | undefined;
+  /** Files that register filters, which a worker loads before its first task. */
+  readonly plugins?: readonly string[];
   readonly abandoned?: readonly AbandonedDocument[];
   /** Where the worker tells at which document it is: index plus one; 0 between partitions. */
   readonly current?: Int32Array;
@@ -84,6 +86,7 @@ export function partitionRows(task: PartitionTask): { key: string; rows: Partial
     "corpus partition",
     String(stageVersion),
     packageVersion(),
+    ...pluginsKey(),
     canonicalJson(settings),
     contentKey(items, contents),
   );

@@ -8,6 +8,7 @@ export * from "./garbage.ts";
 export * from "./glob.ts";
 export * from "./html.ts";
 export * from "./native-library.ts";
+export * from "./plugins.ts";
 export * from "./progress.ts";
 export * from "./quantile.ts";
 export * from "./random.ts";

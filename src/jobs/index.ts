@@ -8,6 +8,7 @@ export { type AdaptPreferencesInput, type AdaptPreferencesOutput, adaptPreferenc
 export { type AdaptTextInput, type AdaptTextOutput, adaptTextJob } from "./adapt-text.ts";
 export { type BestOfInput, bestOfJob, type RankedAnswers } from "./best-of.ts";
 export { chatBehaviourJob } from "./chat-behaviour.ts";
+export { classificationRates } from "./classification-rates.ts";
 export {
   type ContinuationFacts,
   type PlannedContinuation,

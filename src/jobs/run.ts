@@ -1,6 +1,7 @@
 /** A run from its configuration: corpus, shards, training. Every stage that is already there is reused. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
+import { z } from "zod";
 import { modelOf, objectiveOf, type RunConfiguration } from "../config/index.ts";
 import {
   type CorpusBuild,
@@ -9,7 +10,7 @@ import {
   renderReportMarkdown,
   writeCorpusReport,
 } from "../corpus/index.ts";
-import { type Progress, writeFileAtomically } from "../foundation/index.ts";
+import { loadPlugins, type Progress, writeFileAtomically } from "../foundation/index.ts";
 import { type Activity, modelCard, recordName } from "../lineage/index.ts";
 import {
   continuationFacts,
@@ -172,6 +173,7 @@ export async function resumeRun(
   overrides: readonly string[] = [],
 ): Promise<Pick<TrainOutput, "checkpoint" | "steps">> {
   const description = overriddenForResume(readRunDescription(runFolder), overrides);
+  await loadPlugins(z.array(z.string()).catch([]).parse(description.configuration.plugins));
   const pairs = resumePairsRun(runFolder, description, hooks);
   if (pairs !== undefined) return pairs;
   return startTraining(runFolder, description, true, undefined, hooks);

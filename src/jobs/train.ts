@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Communicator } from "../cluster/index.ts";
 import type { Backend } from "../engine/index.ts";
-import { canonicalJson, hashOf, quantile, TilthError } from "../foundation/index.ts";
+import { canonicalJson, hashOf, pluginsKey, quantile, TilthError } from "../foundation/index.ts";
 import { type Architecture, architectureNamed } from "../models/index.ts";
 import { type ChosenObjective, chooseObjective } from "../objectives/index.ts";
 import {
@@ -144,6 +144,7 @@ async function trainOn(
       configurationHash: hashOf(
         canonicalJson([architecture.name, configuration, decisiveSettings(training), settings]),
         tokenizerText,
+        ...pluginsKey(),
         ...(replay === undefined ? [] : [canonicalJson([replay.share, readShards(replay.shards).key])]),
       ),
       files: {

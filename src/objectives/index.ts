@@ -28,6 +28,7 @@ export {
   objectiveNamed,
   objectiveSettings,
   objectives,
+  registerObjective,
 } from "./registry.ts";
 export { type RecallResult, retrieval } from "./retrieval.ts";
 export {

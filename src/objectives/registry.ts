@@ -15,6 +15,20 @@ export const objectives = {
   contrastive,
 } as const;
 
+const registered = new Map<string, ObjectiveDefinition>();
+
+/**
+ * Adds an objective of the user's, over text; `objective.kind` then takes its name. Called by a plugin when it is loaded. Throws
+ * UsageError where an objective has that name already.
+ */
+export function registerObjective<Settings>(definition: ObjectiveDefinition<Settings>): void {
+  const { name } = definition;
+  if (registered.has(name) || Object.hasOwn(objectives, name)) {
+    throw new UsageError(`there is an objective "${name}" already`, { remedy: "Give the plugin's another name." });
+  }
+  registered.set(name, definition as ObjectiveDefinition);
+}
+
 /** An objective's name. */
 export type ObjectiveName = keyof typeof objectives;
 
@@ -53,7 +67,9 @@ export function chooseObjective(value: z.infer<typeof objectiveSettings>, sequen
 /** The registry's entry. Throws UsageError for an unknown name. */
 export function objectiveNamed(kind: string): ObjectiveDefinition | ObjectiveEntry {
   if (Object.hasOwn(objectives, kind)) return objectives[kind as ObjectiveName];
-  const names = Object.keys(objectives);
+  const own = registered.get(kind);
+  if (own !== undefined) return own;
+  const names = [...Object.keys(objectives), ...registered.keys()];
   throw new UsageError(noSuch("objective", kind, names), {
     remedy: `Objectives: ${names.join(", ")}`,
   });

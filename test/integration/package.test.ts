@@ -75,6 +75,9 @@ it("installs into an empty folder, runs its quickstart there, and is a typed lib
       'defineRun({ runFolder: "runs/a", corpus: { sources: [...corpus.sources] }, training: { steps: "three" } });',
     ].join("\n"),
   );
+  cpSync(join(root, "examples", "library"), join(place, "library"), { recursive: true });
+  cpSync(join(root, "examples", "plugins"), join(place, "plugins"), { recursive: true });
+  symlinkSync(join(root, "node_modules", "@types"), join(place, "types"));
   writeFileSync(
     join(place, "tsconfig.json"),
     JSON.stringify({
@@ -84,9 +87,11 @@ it("installs into an empty folder, runs its quickstart there, and is a typed lib
         target: "es2022",
         module: "nodenext",
         moduleResolution: "nodenext",
-        types: [],
+        lib: ["es2023", "esnext.disposable"],
+        typeRoots: ["types"],
+        types: ["node"],
       },
-      include: ["program.ts"],
+      include: ["program.ts", "library", "plugins"],
     }),
   );
   const types = run(place, process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", ".");

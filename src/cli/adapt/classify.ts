@@ -1,7 +1,6 @@
 import { describeReport, textTasks } from "../../adaptation/index.ts";
 import { UsageError } from "../../foundation/index.ts";
-import { type AdaptCommonInput, adaptClassifyJob, runJob } from "../../jobs/index.ts";
-import { readModelConfiguration } from "../../training/index.ts";
+import { type AdaptCommonInput, adaptClassifyJob, classificationRates, runJob } from "../../jobs/index.ts";
 import type { Command, CommandInput } from "../command.ts";
 import { interruptSignal } from "../terminal.ts";
 import { commonInput, commonOptions, watchAdaptation } from "./options.ts";
@@ -90,28 +89,14 @@ export const classify: Command = {
   },
 };
 
-/**
- * A head starts from nothing beside weights that know much. An encoder's states are near what a head needs: it moves little. The
- * last token's state of a decoder was made to foretell the next one: it must move as far as the head.
- */
+/** The rates that suit the checkpoint's family, where none are asked for. */
 function withHead(common: AdaptCommonInput, input: CommandInput): AdaptCommonInput {
   const { settings, checkpoint } = common;
   const wanted =
-    settings.lora !== undefined
-      ? { learningRate: settings.learningRate, factor: 1 }
-      : input.flag("from-scratch") || isDecoder(checkpoint)
-        ? { learningRate: 1e-3, factor: 1 }
-        : { learningRate: 2e-4, factor: 10 };
+    settings.lora === undefined
+      ? classificationRates(checkpoint, input.flag("from-scratch"))
+      : { learningRate: settings.learningRate, headLearningRateFactor: 1 };
   const learningRate = input.number("learning-rate", { minimum: 0 }) ?? wanted.learningRate;
-  const factor = input.number("head-learning-rate-factor", { minimum: 1e-6 }) ?? wanted.factor;
+  const factor = input.number("head-learning-rate-factor", { minimum: 1e-6 }) ?? wanted.headLearningRateFactor;
   return { ...common, settings: { ...settings, learningRate, headLearningRateFactor: factor } };
-}
-
-/** Whether a folder's model reads from left to right; what is no language model, or none at all, is told of when it is loaded. */
-function isDecoder(checkpoint: string): boolean {
-  try {
-    return readModelConfiguration(checkpoint).architecture.family === "decoder";
-  } catch {
-    return false;
-  }
 }

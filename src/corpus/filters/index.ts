@@ -5,10 +5,20 @@ import { countPii, type PiiKind } from "../pii/index.ts";
 import { measureAsDatatrove } from "./datatrove/index.ts";
 import type { Deviation, Filter, Threshold } from "./define.ts";
 import { proseOf } from "./prose.ts";
-import { filters } from "./registry.ts";
+import { allFilters, filters } from "./registry.ts";
 import { Scratch, scan } from "./scan.ts";
 import { countsAsDatatrove, type FilterSettings, filterSettings, rulesFor } from "./settings.ts";
 
+export {
+  atLeast,
+  atMost,
+  between,
+  type DocumentView,
+  defineFilter,
+  type Filter,
+  type Threshold,
+} from "./define.ts";
+export { registerFilter } from "./registry.ts";
 export { type FilterSettings, filterSettings, rulesFor } from "./settings.ts";
 
 const wholeScratch = new Scratch();
@@ -38,7 +48,7 @@ export function measureDocument(
   const view = { text, kind, pii, whole, prose: running === text ? whole : scan(running, proseScratch) };
   const measures: Record<string, number> = {};
   const counted = countsAsDatatrove(kind, settings) ? measureAsDatatrove(text) : {};
-  for (const filter of filters as readonly Filter[]) {
+  for (const filter of allFilters()) {
     const values = counted[filter.name] ?? filter.measure(view);
     for (const measure in values) measures[`${filter.name}.${measure}`] = values[measure];
   }

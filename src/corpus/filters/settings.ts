@@ -3,7 +3,7 @@ import { z } from "zod";
 import { unknownKeys } from "../../foundation/index.ts";
 import { type DocumentKind, documentKinds } from "../document.ts";
 import type { Filter, Threshold } from "./define.ts";
-import { filters } from "./registry.ts";
+import { allFilters, filters, registeredFilters } from "./registry.ts";
 
 const threshold = z
   .strictObject({
@@ -47,11 +47,25 @@ const filterShape = Object.fromEntries(filters.map((filter) => [filter.name, thr
 
 const kindSettings = (preferred: z.infer<typeof preset>) =>
   z
-    .strictObject(
-      { preset: preset.default(preferred), ...filterShape },
-      { error: unknownKeys("filter", ["preset", ...Object.keys(filterShape)]) },
-    )
-    .prefault({});
+    .object({ preset: preset.default(preferred), ...filterShape })
+    // Filters of plugins are known when settings are read, not when this program is loaded.
+    .catchall(z.unknown())
+    .superRefine((settings, context) => {
+      for (const [name, value] of Object.entries(settings)) {
+        if (name === "preset" || Object.hasOwn(filterShape, name)) continue;
+        const filter = registeredFilters().get(name);
+        const result =
+          filter === undefined ? unknownFilter.safeParse({ [name]: value }) : thresholdsOf(filter).safeParse(value);
+        for (const { path, message } of result.error?.issues ?? [])
+          context.addIssue({ code: "custom", path: filter === undefined ? [] : [name, ...path], message });
+      }
+    })
+    .prefault({}) as unknown as z.ZodPrefault<
+    z.ZodObject<{ preset: z.ZodDefault<typeof preset> } & FilterShape, z.core.$strict>
+  >;
+
+/** Refuses any key, with the message for an unknown filter. */
+const unknownFilter = z.strictObject({}, { error: unknownKeys("filter", ["preset", ...Object.keys(filterShape)]) });
 
 /**
  * Filters by kind of document. Left out, pages are judged as datatrove does, other kinds by their adapted preset. `{ prose: { "gopher-quality": { words:
@@ -98,7 +112,7 @@ export function rulesFor(kind: DocumentKind, settings: FilterSettings): readonly
 
 function resolveRules(kind: DocumentKind, settings: FilterSettings): Rule[] {
   const rules: Rule[] = [];
-  for (const filter of filters as readonly Filter[]) {
+  for (const filter of allFilters()) {
     const own = settings[kind][filter.name as Registered["name"]] as
       | Record<string, Threshold | null>
       | null

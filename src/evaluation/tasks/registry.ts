@@ -29,9 +29,17 @@ const all = [
   generation,
 ];
 
-export const tasks: ReadonlyMap<string, TaskDefinition> = new Map(
-  all.map((task) => [task.name, task as unknown as TaskDefinition]),
-);
+const known = new Map<string, TaskDefinition>(all.map((task) => [task.name, task as unknown as TaskDefinition]));
+
+export const tasks: ReadonlyMap<string, TaskDefinition> = known;
+
+/** Adds a layout of the user's. Called by a plugin when it is loaded. Throws UsageError where a task has that name already. */
+export function registerTask<Row>(task: TaskDefinition<Row>): void {
+  if (known.has(task.name)) {
+    throw new UsageError(`there is a task "${task.name}" already`, { remedy: "Give the plugin's another name." });
+  }
+  known.set(task.name, task as TaskDefinition);
+}
 
 /** The task of that name. Throws UsageError for an unknown one. */
 export function taskNamed(name: string): TaskDefinition {

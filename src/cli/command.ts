@@ -90,6 +90,9 @@ const common: Readonly<Record<string, OptionDefinition>> = {
     placeholder: "file",
     multiple: true,
   },
+  yes: { describe: "ask nothing: replace what is there, take what is proposed" },
+  quiet: { describe: "say nothing but errors and results" },
+  verbose: { describe: "tell more: progress every second, and of an error where it arose and what caused it" },
   help: { describe: "show this help" },
 };
 

@@ -6,6 +6,7 @@ import { UsageError } from "../foundation/index.ts";
 import { embedDocumentsJob, embedJob, runJob } from "../jobs/index.ts";
 import type { Command, CommandInput } from "./command.ts";
 import { storeFolder } from "./data/store.ts";
+import { requireReplaceable } from "./questions.ts";
 import { formatCount, interruptSignal, progressLine, say } from "./terminal.ts";
 
 export const embed: Command = {
@@ -17,6 +18,7 @@ export const embed: Command = {
     corpus: { describe: "a run or a document store: its kept documents; needs --out", placeholder: "folder" },
     images: { describe: "pictures, for a model with two towers; needs --out", placeholder: "path" },
     out: { describe: "Parquet file to write, for tilth search", placeholder: "file" },
+    replace: { describe: "replace what is at --out" },
     pooling: {
       describe: "mean, cls (first token), eos (last token) or last (of the text)",
       placeholder: "name",
@@ -80,6 +82,7 @@ async function intoFile(
 ): Promise<void> {
   if (input.flag("raw")) throw new UsageError("vectors in a file have length 1: leave out --raw");
   const out = resolve(input.text("out")!);
+  await requireReplaceable(input, out, "vectors", input.text("out"));
   const progress = progressLine();
   const written = await runJob(
     embedDocumentsJob,

@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ggufTypes, huggingFaceTypes, onnxWeightTypes } from "../export/index.ts";
 import { UsageError } from "../foundation/index.ts";
 import { type ExportInput, exportJob, recordExport, runJob } from "../jobs/index.ts";
 import { type Command, type CommandInput, keysOf } from "./command.ts";
+import { requireReplaceable } from "./questions.ts";
 import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth export` */
@@ -40,9 +40,7 @@ export const exportCommand: Command = {
     if (checkpoint === undefined || out === undefined) {
       throw new UsageError("a checkpoint folder and --out are needed", { remedy: "See: tilth export --help" });
     }
-    if (existsSync(out) && !input.flag("replace")) {
-      throw new UsageError(`${out} exists`, { remedy: "Choose another --out, or add --replace." });
-    }
+    await requireReplaceable(input, out);
     const progress = progressLine();
     const asked = inputOf(input, resolve(checkpoint), resolve(out));
     const written = await runJob(exportJob, asked, {

@@ -3,6 +3,7 @@
 import { loadPlugins, messageOf, nearest, packageVersion, TilthError, UsageError } from "../foundation/index.ts";
 import { type Command, type CommandGroup, helpOf, helpOfGroup, readArguments } from "./command.ts";
 import { program } from "./program.ts";
+import { setVerbosity } from "./terminal.ts";
 
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === "--version" || args[0] === "-v") {
@@ -41,8 +42,18 @@ async function run(name: string, found: Command | CommandGroup, args: readonly s
   await run(full, await found.commands[word].load(), rest);
 }
 
+/** Where an error arose, and what caused it. */
+function originOf(error: Error): string {
+  const { stack = "", cause } = error;
+  const own = `${stack.split("\n").slice(1).join("\n")}\n`;
+  return cause instanceof Error ? `${own}caused by ${cause.message}\n${originOf(cause)}` : own;
+}
+
 async function runCommand(command: Command, args: readonly string[]): Promise<void> {
   const input = readArguments(command, args);
+  if (input.flag("quiet") && input.flag("verbose")) throw new UsageError("--quiet and --verbose say opposite things");
+  if (input.flag("quiet")) setVerbosity("quiet");
+  if (input.flag("verbose")) setVerbosity("verbose");
   await loadPlugins(input.list("plugin"));
   await command.run(input);
 }
@@ -56,6 +67,7 @@ try {
   process.stderr.write(`tilth: ${messageOf(error)}\n`);
   if (error instanceof TilthError) {
     if (error.remedy !== undefined) process.stderr.write(`  ${error.remedy}\n`);
+    if (process.argv.includes("--verbose")) process.stderr.write(originOf(error));
   } else if (error instanceof Error) {
     process.stderr.write(`${error.stack}\n  This is a defect of Tilth; please report it with the lines above.\n`);
   }

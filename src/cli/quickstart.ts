@@ -15,6 +15,7 @@ import {
 import { llama } from "../models/index.ts";
 import { chooseModel } from "../training/index.ts";
 import type { Command, CommandInput } from "./command.ts";
+import { isInteractive, requireReplaceable } from "./questions.ts";
 import { runContrastiveQuickstart } from "./quickstart-contrastive.ts";
 import { corpusSource } from "./quickstart-corpus.ts";
 import { runMaskedQuickstart } from "./quickstart-masked.ts";
@@ -40,7 +41,7 @@ export const quickstart: Command = {
     },
     images: { describe: "contrastive: your own pictures with captions instead of the example", placeholder: "folder" },
     run: {
-      describe: "the run's folder; an older quickstart there is replaced",
+      describe: "the run's folder; an older quickstart there is replaced, on a terminal after a question",
       placeholder: "folder",
       initial: "runs/quickstart",
     },
@@ -65,6 +66,10 @@ export const quickstart: Command = {
 
 async function runQuickstart(input: CommandInput): Promise<void> {
   const objective = input.choice("objective", ["next-token", "masked-token", "contrastive"]);
+  if (isInteractive()) {
+    const run = input.text("run")!;
+    await requireReplaceable(input, join(run, "checkpoints", "latest"), "checkpoints of an earlier run", run);
+  }
   if (objective === "contrastive") {
     if (input.text("corpus") !== undefined) {
       throw new UsageError("--corpus belongs to the objectives of text", { remedy: "Pictures: --images <folder>" });

@@ -1,11 +1,23 @@
 /** What people see of long work: one moving line on a terminal, a plain line now and then in a pipe. */
 import type { Progress } from "../foundation/index.ts";
 
-const terminal = process.stderr.isTTY === true;
-const secondsBetweenLines = 10;
+const terminal = process.stderr.isTTY === true && process.env.TERM !== "dumb";
 
-/** Writes a line on stderr, so that stdout stays for results. */
+/** How much is said on stderr beside errors. */
+export type Verbosity = "quiet" | "normal" | "verbose";
+
+let verbosity: Verbosity = "normal";
+
+/** Sets it for the whole process: --quiet and --verbose. */
+export function setVerbosity(wanted: Verbosity): void {
+  verbosity = wanted;
+}
+
+const secondsBetweenLines = () => (verbosity === "verbose" ? 1 : 10);
+
+/** Writes a line on stderr, so that stdout stays for results. Nothing with --quiet. */
 export function say(text: string): void {
+  if (verbosity === "quiet") return;
   clear();
   process.stderr.write(`${text}\n`);
 }
@@ -35,7 +47,8 @@ export function progressLine(): {
   let shown = 0;
   const line = (text: string, always = false) => {
     const now = performance.now();
-    if (!always && now - shown < (terminal ? 100 : secondsBetweenLines * 1000)) return;
+    if (verbosity === "quiet") return;
+    if (!always && now - shown < (terminal ? 100 : secondsBetweenLines() * 1000)) return;
     shown = now;
     if (terminal) show(text);
     else process.stderr.write(`${text}\n`);

@@ -14,6 +14,7 @@ import {
   trainTokenizer,
 } from "../tokenizer/index.ts";
 import type { Command, CommandInput } from "./command.ts";
+import { requireReplaceable } from "./questions.ts";
 import { interruptSignal, progressLine, say } from "./terminal.ts";
 
 /** `tilth tokenizer train|encode|inspect` */
@@ -36,6 +37,7 @@ export const tokenizer: Command = {
     add: { describe: "extend: tokens wanted beyond the tokenizer's", placeholder: "count", initial: "1024" },
     cased: { describe: "train, wordpiece: keep capitals and accents" },
     out: { describe: "train, extend: where to write it", placeholder: "file", initial: "tokenizer.json" },
+    replace: { describe: "train, extend: replace what is at --out" },
     json: { describe: "encode: ids as a JSON array; inspect: one JSON object" },
   },
   examples: [
@@ -64,6 +66,8 @@ async function train(input: CommandInput): Promise<void> {
   const model = input.choice("model", ["bpe", "wordpiece"]) ?? "bpe";
   const pattern = input.choice("pattern", patternNames) ?? "gpt2";
   const vocabularySize = input.number("vocabulary", { minimum: 257, maximum: 1_000_000, whole: true }) ?? 8192;
+  const file = resolve(input.text("out") ?? "tokenizer.json");
+  await requireReplaceable(input, file, "a tokenizer", input.text("out"));
   const progress = progressLine();
   const store = await openDocumentStore(corpus);
   try {
@@ -73,7 +77,6 @@ async function train(input: CommandInput): Promise<void> {
       { kind, vocabularySize, pattern, lowercase: !input.flag("cased") },
       { specialTokens: [], onProgress: progress.update, signal: interruptSignal("stopping") },
     );
-    const file = resolve(input.text("out") ?? "tokenizer.json");
     writeFileAtomically(file, trained.toJson());
     await writeRecord(file, {
       ...{ kind: "tokenizer", command: "tokenizer train", details: { model, pattern, vocabularySize } },
@@ -93,6 +96,8 @@ async function extend(input: CommandInput): Promise<void> {
   }
   const base = openTokenizer(input.positionals[1]);
   const added = input.number("add", { minimum: 1, maximum: 1_000_000, whole: true }) ?? 1024;
+  const file = resolve(input.text("out") ?? "tokenizer.json");
+  await requireReplaceable(input, file, "a tokenizer", input.text("out"));
   const progress = progressLine();
   const store = await openDocumentStore(corpus);
   try {
@@ -101,7 +106,6 @@ async function extend(input: CommandInput): Promise<void> {
       onProgress: progress.update,
       signal: interruptSignal("stopping"),
     });
-    const file = resolve(input.text("out") ?? "tokenizer.json");
     writeFileAtomically(file, extended.toJson());
     progress.end();
     say(`Wrote ${file}: ${base.vocabularySize} tokens and ${extended.vocabularySize - base.vocabularySize} new ones`);

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { launchedPlace } from "../cluster/index.ts";
 import {
   findConfiguration,
@@ -10,6 +10,7 @@ import {
 import { UsageError } from "../foundation/index.ts";
 import {
   buildRunCorpus,
+  placesOf,
   planContinuation,
   preparePairsRun,
   prepareRun,
@@ -22,6 +23,7 @@ import {
   trainRun,
 } from "../jobs/index.ts";
 import type { Command, CommandInput } from "./command.ts";
+import { isInteractive, requireReplaceable } from "./questions.ts";
 import { formatBytes, formatCount, interruptSignal, progressLine, say } from "./terminal.ts";
 import { watchTraining } from "./training-progress.ts";
 
@@ -100,10 +102,17 @@ async function configurationOf(input: CommandInput): Promise<RunConfiguration | 
   return run === undefined ? loaded : { ...loaded, runFolder: resolve(run) };
 }
 
+/** Throws UsageError where the folder holds checkpoints, unless they may be replaced or the user says so. */
+async function requireNewRun(input: CommandInput, runFolder: string): Promise<void> {
+  const agreed = input.flag("replace") || input.flag("yes");
+  const latest = join(placesOf(runFolder).checkpoints, "latest");
+  if (!agreed && isInteractive()) await requireReplaceable(input, latest, "checkpoints of an earlier run", runFolder);
+  else requireNoCheckpoints(runFolder, agreed);
+}
+
 /** Builds the run's corpus and shards, or finds them. */
-async function prepareData(asked: RunConfiguration, replace: boolean, signal: AbortSignal) {
+async function prepareData(asked: RunConfiguration, signal: AbortSignal) {
   const { configuration, advice, warnings } = planContinuation(asked);
-  requireNoCheckpoints(configuration.runFolder, replace);
   if (configuration.continueFrom !== undefined) {
     say(
       `Model, weights and tokenizer of ${configuration.continueFrom}: the configuration's model and tokenizer do not apply`,
@@ -126,12 +135,13 @@ async function prepareData(asked: RunConfiguration, replace: boolean, signal: Ab
 /** As a new run up to its first step. Returns the run's folder, which `train --resume` then starts from. */
 export async function prepareNew(input: CommandInput): Promise<string> {
   const configuration = await configurationOf(input);
+  await requireNewRun(input, configuration.runFolder);
+  const replace = true;
   if (isPairsRun(configuration)) {
-    await preparePairsRun(configuration, { replace: input.flag("replace") });
+    await preparePairsRun(configuration, { replace });
     return configuration.runFolder;
   }
-  const replace = input.flag("replace");
-  await prepareRun(configuration, await prepareData(configuration, replace, interruptSignal("stopping")), { replace });
+  await prepareRun(configuration, await prepareData(configuration, interruptSignal("stopping")), { replace });
   return configuration.runFolder;
 }
 
@@ -141,15 +151,15 @@ async function trainNew(input: CommandInput): Promise<void> {
     process.stdout.write(`${JSON.stringify(configuration, null, 2)}\n`);
     return;
   }
+  await requireNewRun(input, configuration.runFolder);
   const signal = interruptSignal(stopping);
-  const replace = input.flag("replace");
-  if (isPairsRun(configuration)) return trainPairs(configuration, replace, input.flag("json"), signal);
-  const data = await prepareData(configuration, replace, signal);
+  if (isPairsRun(configuration)) return trainPairs(configuration, input.flag("json"), signal);
+  const data = await prepareData(configuration, signal);
   const watch = watchTraining(configuration.training.steps, input.flag("json"));
   const { steps, checkpoint, parameters, forecast, memoryBytes, stepSeconds } = await trainRun(
     configuration,
     data,
-    { replace },
+    { replace: true },
     { onEvent: watch.listen, signal },
   );
   if (input.flag("json")) process.stdout.write(`${JSON.stringify({ kind: "measured", memoryBytes, stepSeconds })}\n`);
@@ -166,9 +176,9 @@ async function trainNew(input: CommandInput): Promise<void> {
   );
 }
 
-async function trainPairs(run: PairsRunConfiguration, replace: boolean, json: boolean, signal: AbortSignal) {
+async function trainPairs(run: PairsRunConfiguration, json: boolean, signal: AbortSignal) {
   const watch = watchTraining(run.training.steps, json);
-  const trained = await trainPairsRun(run, { replace }, { onEvent: watch.listen, signal });
+  const trained = await trainPairsRun(run, { replace: true }, { onEvent: watch.listen, signal });
   const { data, steps, parameters, checkpoint } = trained;
   say(
     [

@@ -12,6 +12,7 @@ import {
 import { parseSettings, UsageError } from "../../foundation/index.ts";
 import { writeRecord } from "../../lineage/index.ts";
 import type { Command, CommandInput } from "../command.ts";
+import { requireReplaceable } from "../questions.ts";
 import { interruptSignal, progressLine } from "../terminal.ts";
 import { namedSource, readerNames } from "./sources.ts";
 
@@ -34,6 +35,7 @@ export const classifier: Command = {
     negative: { describe: "documents that are not of it (repeatable)", placeholder: "source", multiple: true },
     read: { describe: "apply: documents to score (repeatable)", placeholder: "source", multiple: true },
     out: { describe: "train: the file to write", placeholder: "file" },
+    replace: { describe: "train: replace what is at --out" },
     set: {
       describe: `train: a setting (repeatable): ${Object.keys(classifierSettings.shape).join(", ")}`,
       placeholder: "name=value",
@@ -62,6 +64,7 @@ export const classifier: Command = {
 async function train(input: CommandInput): Promise<void> {
   const out = input.text("out");
   if (out === undefined) throw new UsageError("where should the classifier go? Give --out <file>");
+  await requireReplaceable(input, out, "a classifier");
   const settings = parseSettings(
     classifierSettings,
     Object.fromEntries(input.list("set").map(setting)),

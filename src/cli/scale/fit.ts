@@ -14,6 +14,7 @@ import {
   writeLaw,
 } from "../../scaling/index.ts";
 import type { Command } from "../command.ts";
+import { requireReplaceable } from "../questions.ts";
 import { formatCount, progressLine } from "../terminal.ts";
 
 /** `tilth scale fit` */
@@ -30,6 +31,7 @@ export const fit: Command = {
     delta: { describe: "Huber loss on log loss: where squares end", placeholder: "number", initial: "0.001" },
     seed: { describe: "of the resamples", placeholder: "number", initial: "1" },
     out: { describe: "write the law here, for tilth scale forecast", placeholder: "file" },
+    replace: { describe: "replace what is at --out" },
     "hold-out": { describe: "fit without the largest models, and compare the law's forecast with them" },
     plot: { describe: "draw the law beside the models: an SVG", placeholder: "file" },
     json: { describe: "print one JSON object" },
@@ -49,6 +51,8 @@ export const fit: Command = {
       flops: input.text("flops"),
       loss: input.text("loss") ?? "loss",
     });
+    const [out, plot] = [input.text("out"), input.text("plot")];
+    if (out !== undefined) await requireReplaceable(input, out, "a law");
     const progress = progressLine();
     const options: FitOptions = {
       form: input.choice("form", formNames),
@@ -61,7 +65,6 @@ export const fit: Command = {
       ? holdOutLargest(points, options)
       : { law: fitLaw(points, options), held: [] };
     progress.end();
-    const [out, plot] = [input.text("out"), input.text("plot")];
     if (out !== undefined) writeLaw(out, law);
     if (plot !== undefined) {
       const largest = held[0]?.parameters;

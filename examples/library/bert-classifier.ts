@@ -44,5 +44,7 @@ for (const fromScratch of [false, true]) {
   });
   const { value, interval } = report.test!.accuracy;
   const [low, high] = interval.map((one) => `${(100 * one).toFixed(1)} %`);
-  console.log(`${fromScratch ? "from scratch" : "pre-trained"}: ${(100 * value).toFixed(1)} % (${low} to ${high}): ${output}`);
+  console.log(
+    `${fromScratch ? "from scratch" : "pre-trained"}: ${(100 * value).toFixed(1)} % (${low} to ${high}): ${output}`,
+  );
 }

@@ -11,7 +11,10 @@ const run = train(
     preset: "clip-tiny",
     runFolder,
     images: { path: pictures },
-    training: { steps: Number(steps), schedule: { kind: "cosine", warmupSteps: Math.ceil(Number(steps) / 20), finalShare: 0.02 } },
+    training: {
+      steps: Number(steps),
+      schedule: { kind: "cosine", warmupSteps: Math.ceil(Number(steps) / 20), finalShare: 0.02 },
+    },
   },
   { replace: true },
 );
@@ -26,4 +29,6 @@ const { test } = readPairsFile(runFolder);
 const found = await evaluateImages({ checkpoint, images: { path: pictures }, names: test });
 const line = ({ recallAt1, chance }: { recallAt1: number; chance: number }) =>
   `${(100 * recallAt1).toFixed(1)} % (chance ${(100 * chance).toFixed(1)} %)`;
-console.log(`of ${found.pairs} pictures: image to text ${line(found.imageToText)}, text to image ${line(found.textToImage)}`);
+console.log(
+  `of ${found.pairs} pictures: image to text ${line(found.imageToText)}, text to image ${line(found.textToImage)}`,
+);

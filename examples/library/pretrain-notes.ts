@@ -39,6 +39,7 @@ console.log(`checkpoint: ${checkpoint}`);
 
 // The checkpoint is a Hugging Face folder; here it is asked by the library itself.
 const model = await loadModel(checkpoint);
-for await (const text of model.generate("This document ", { maximumTokens: 40, temperature: 0.8 })) process.stdout.write(text);
+for await (const text of model.generate("This document ", { maximumTokens: 40, temperature: 0.8 }))
+  process.stdout.write(text);
 process.stdout.write("\n");
 await model.close();

@@ -17,4 +17,6 @@ const law = fitLaw(readPoints(table, { parameters: "parameters", tokens: "tokens
 const large = { parameters: 100e6, tokens: 2e9 };
 const { loss, interval } = forecast(law, large.parameters, large.tokens);
 console.log(`${law.form}: ${JSON.stringify(law.constants)}`);
-console.log(`100M parameters on 2G tokens: ${loss.toFixed(2)} nats a token (${interval.map((one) => one.toFixed(2)).join(" to ")})`);
+console.log(
+  `100M parameters on 2G tokens: ${loss.toFixed(2)} nats a token (${interval.map((one) => one.toFixed(2)).join(" to ")})`,
+);

@@ -1,6 +1,7 @@
 // Attention without a [queries, keys] matrix in memory (Dao et al. 2022): tiles of 32 queries × 64 keys.
 // query [sequences·queryLength, heads·D], key/value [sequences·keyLength, keyValueHeads·D], row strides in elements; these and
 // out are f32, or all bf16 where products are. logSumExp [heads, sequences·queryLength], f32.
+// With `pages` [sequences, tiles of keyLength] key j of a sequence is row pages[j / 64]·64 + j % 64 (Kwon et al. 2023).
 // Work is shared out by (sequence, key/value head). In bf16 the operands of all products are rounded; softmax and sums stay f32.
 // Bound: FMA units; 4·T·D FLOPs a query and head, half of it with the causal mask.
 #include "attention_block.h"
@@ -17,6 +18,12 @@ struct Forward {
   Rows<const Number> query, key, value;
   Rows<Number> out;
   float* logSumExp;
+  const int32_t* pages;
+
+  // The row of a tile's first key.
+  int64_t keyRow(int64_t sequence, int64_t tile) const {
+    return pages ? pages[sequence * shape.tiles() + tile] * BK : sequence * shape.keyLength + tile * BK;
+  }
 };
 
 struct ForwardScratch {
@@ -109,24 +116,32 @@ void forwardSingle(const Forward<Number>& one, int64_t sequence, int64_t head, i
   const Number* q = one.query.at(token, head * size);
   const Range range = visibleKeys(shape, one.mask, sequence, query);
   float highest = -INFINITY, sum = 0.0f;
-  for (int64_t j = range.begin; j < range.end; j++) {
-    const Number* k = one.key.at(sequence * shape.keyLength + j, keyHead * size);
-    Vector products = {};
-    int64_t d = 0;
-    for (; d + W <= size; d += W) products += load(q + d) * load(k + d);
-    float score = sumOf(products);
-    for (; d < size; d++) score += toFloat(q[d]) * toFloat(k[d]);
-    scores[j] = score * shape.scale;
-    highest = std::max(highest, scores[j]);
+  for (int64_t first = range.begin; first < range.end;) {
+    const int64_t tile = first / BK, end = std::min(range.end, (tile + 1) * BK), base = one.keyRow(sequence, tile) - tile * BK;
+    for (int64_t j = first; j < end; j++) {
+      const Number* k = one.key.at(base + j, keyHead * size);
+      Vector products = {};
+      int64_t d = 0;
+      for (; d + W <= size; d += W) products += load(q + d) * load(k + d);
+      float score = sumOf(products);
+      for (; d < size; d++) score += toFloat(q[d]) * toFloat(k[d]);
+      scores[j] = score * shape.scale;
+      highest = std::max(highest, scores[j]);
+    }
+    first = end;
   }
   std::fill(mixed, mixed + size, 0.0f);
-  for (int64_t j = range.begin; j < range.end; j++) {
-    const Number* v = one.value.at(sequence * shape.keyLength + j, keyHead * size);
-    const float weight = std::exp(scores[j] - highest);
-    sum += weight;
-    int64_t d = 0;
-    for (; d + W <= size; d += W) store(mixed + d, load(mixed + d) + weight * load(v + d));
-    for (; d < size; d++) mixed[d] += weight * toFloat(v[d]);
+  for (int64_t first = range.begin; first < range.end;) {
+    const int64_t tile = first / BK, end = std::min(range.end, (tile + 1) * BK), base = one.keyRow(sequence, tile) - tile * BK;
+    for (int64_t j = first; j < end; j++) {
+      const Number* v = one.value.at(base + j, keyHead * size);
+      const float weight = std::exp(scores[j] - highest);
+      sum += weight;
+      int64_t d = 0;
+      for (; d + W <= size; d += W) store(mixed + d, load(mixed + d) + weight * load(v + d));
+      for (; d < size; d++) mixed[d] += weight * toFloat(v[d]);
+    }
+    first = end;
   }
   Number* to = one.out.at(token, head * size);
   for (int64_t d = 0; d < size; d++) storeOne(to + d, mixed[d] * (sum > 0 ? 1.0f / sum : 0.0f));
@@ -151,7 +166,7 @@ void forward(const Forward<Number>& one, int thread, const Team& team) {
       continue;
     }
     for (int64_t tile = 0; tile < tiles; tile++) {
-      const int64_t row = sequence * shape.keyLength + tile * BK, count = shape.keysOf(tile);
+      const int64_t row = one.keyRow(sequence, tile), count = shape.keysOf(tile);
       Tiles::packAcross(one.key.at(row, keyHead * size), one.key.stride, count, size, work.keysAcross + tile * across);
       Tiles::packAlong(one.value.at(row, keyHead * size), one.value.stride, count, size, work.valuesAlong + tile * along);
     }
@@ -166,8 +181,8 @@ void forward(const Forward<Number>& one, int thread, const Team& team) {
 
 TILTH_EXPORT void tilth_attention(int threads, int bf16, const void* query, int64_t queryStride, const void* key,
                                   int64_t keyStride, const void* value, int64_t valueStride, void* out, int64_t outStride,
-                                  float* logSumExp, const int32_t* visibleFrom, const int32_t* visibleTo, int64_t sequences,
-                                  int64_t queryLength, int64_t keyLength, int64_t heads, int64_t keyValueHeads,
+                                  float* logSumExp, const int32_t* visibleFrom, const int32_t* visibleTo, const int32_t* pages,
+                                  int64_t sequences, int64_t queryLength, int64_t keyLength, int64_t heads, int64_t keyValueHeads,
                                   int64_t headSize, float scale, int causal, int precision) {
   Timer timer;
   withNumber(bf16, [&](auto number) {
@@ -179,7 +194,8 @@ TILTH_EXPORT void tilth_attention(int threads, int bf16, const void* query, int6
                               rows(key, keyStride),
                               rows(value, valueStride),
                               {static_cast<Number*>(out), outStride},
-                              logSumExp};
+                              logSumExp,
+                              pages};
     parallel(threads, [&](int thread, const Team& team) {
 #if defined(__AVX512BF16__)
       if (precisionOf(precision) == Precision::bf16) return forward<Bfloat16Tiles>(one, thread, team);

@@ -13,7 +13,14 @@ export default defineConfig({
   markdown: { html: false, attrs: { disable: true } },
   themeConfig: {
     // An index in the page: nothing is asked of anybody else.
-    search: { provider: "local" },
+    search: {
+      provider: "local",
+      options: {
+        // Of the library's hundreds of pages only names and first words: guides come first.
+        _render: (text, page, markdown) =>
+          markdown.render(page.relativePath.startsWith("reference/api/") ? text.split("\n## ")[0] : text, page),
+      },
+    },
     outline: [2, 3],
     nav: [
       { text: "Tutorial", link: "/tutorial" },

@@ -23,6 +23,10 @@ export const serve: Command = {
       describe: "tokens of a prompt and its answer (default the model's context)",
       placeholder: "count",
     },
+    "cache-tokens": {
+      describe: "tokens of all requests that are held at a time (default slots times slot-tokens)",
+      placeholder: "count",
+    },
     queue: {
       describe: "requests that may wait for a slot; more are told to come later",
       placeholder: "count",
@@ -56,6 +60,7 @@ export const serve: Command = {
     }
     const whole = (name: string, minimum = 1) => input.number(name, { minimum, maximum: 1e9, whole: true });
     const slotTokens = whole("slot-tokens", 2);
+    const cacheTokens = whole("cache-tokens", 64);
     const threads = whole("threads");
     const apiKeys = keysOf(input);
     const client = await ModelClient.open(
@@ -65,6 +70,7 @@ export const serve: Command = {
         weights: input.choice("weights", ["f32", "bf16", "stored"]) ?? "stored",
         slots: whole("slots")!,
         ...(slotTokens === undefined ? {} : { slotTokens }),
+        ...(cacheTokens === undefined ? {} : { cacheTokens }),
       },
       { waiting: whole("queue", 0)!, onWarning: (message) => say(`tilth: ${message}`) },
     );

@@ -89,6 +89,11 @@ export interface AttentionTensors {
    */
   readonly visibleFrom?: Tensor;
   readonly visibleTo?: Tensor;
+  /**
+   * i32 [sequences · ⌈keyLength / attentionPageTokens⌉]: where each sequence's keys and values lie. Page p holds the rows from
+   * p · attentionPageTokens on of `key` and `value`, which then are of any number of rows. `attention` only.
+   */
+  readonly pages?: Tensor;
 }
 
 export interface AdamWSettings {

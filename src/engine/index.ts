@@ -16,6 +16,7 @@ export type {
   StateSharing,
   StateTensor,
 } from "./optimizers/optimizer.ts";
+export { attentionPageTokens } from "./paging.ts";
 export {
   type ArenaUse,
   type Initialization,

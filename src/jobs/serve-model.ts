@@ -75,6 +75,13 @@ export interface ServedLoad {
   readonly waiting: number;
   readonly promptTokens: number;
   readonly tokens: number;
+  /** Tokens of prompts that an earlier request had computed. */
+  readonly reusedTokens: number;
+  /** Requests that gave their place in the cache to older ones and were computed again. */
+  readonly preemptions: number;
+  /** Of the cache, in tokens. */
+  readonly cacheUsed: number;
+  readonly cacheTokens: number;
 }
 
 export type ServeEvent =
@@ -90,6 +97,8 @@ export interface ServeModelInput {
   readonly slots: number;
   /** Tokens of a slot; the model's context if left out. */
   readonly slotTokens?: number;
+  /** Tokens of all requests that are held at a time; every slot full if left out. */
+  readonly cacheTokens?: number;
   readonly port: MessagePort;
 }
 
@@ -152,13 +161,15 @@ class Served {
   constructor(
     private readonly loaded: LoadedModel,
     private readonly template: ChatTemplate | undefined,
-    { slots, slotTokens: capacity }: Pick<ServeModelInput, "slots" | "slotTokens">,
+    { slots, slotTokens: capacity, cacheTokens }: Pick<ServeModelInput, "slots" | "slotTokens" | "cacheTokens">,
     private readonly answer: (answer: ModelAnswer) => void,
   ) {
     const { engine, model, tokenizer } = loaded;
     this.context = model.architecture.dimensions(model.configuration).context;
     const writes = model.architecture.family === "decoder";
-    this.batch = writes ? new ContinuousBatch(engine, model, tokenizer, { slots, capacity }) : undefined;
+    this.batch = writes
+      ? new ContinuousBatch(engine, model, tokenizer, { slots, capacity, tokens: cacheTokens })
+      : undefined;
   }
 
   get description() {
@@ -167,7 +178,13 @@ class Served {
   }
 
   get load(): ServedLoad {
-    return { active: this.batch?.active ?? 0, waiting: this.waiting.length + this.embeddings.length, ...this.totals };
+    const { batch, waiting, embeddings, totals } = this;
+    const { used, tokens } = batch?.usage ?? { used: 0, tokens: 0 };
+    return {
+      ...{ active: batch?.active ?? 0, waiting: waiting.length + embeddings.length, ...totals },
+      ...{ reusedTokens: batch?.reusedTokens ?? 0, preemptions: batch?.preemptions ?? 0 },
+      ...{ cacheUsed: used, cacheTokens: tokens },
+    };
   }
 
   take(request: ModelRequest): void {

@@ -25,7 +25,7 @@ import {
   normParameters,
 } from "./encoder.ts";
 import { foreignConfiguration } from "./foreign-configuration.ts";
-import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
+import { type CachedSpan, type CacheOptions, KeyValueCache } from "./key-value-cache.ts";
 import {
   type Architecture,
   type HiddenStates,
@@ -103,8 +103,9 @@ class Gpt2Model implements LanguageModel<Gpt2Configuration> {
     return this.decode(engine, batch.tokens, positions, attend, dropoutKey);
   }
 
-  createCache(engine: Engine, capacity: number, sequences = 1): KeyValueCache {
-    return new KeyValueCache(engine, this.cacheShape(), Math.min(capacity, this.configuration.context), sequences);
+  createCache(engine: Engine, capacity: number, sequences?: number, options?: CacheOptions): KeyValueCache {
+    const { context } = this.configuration;
+    return new KeyValueCache(engine, this.cacheShape(), Math.min(capacity, context), sequences, options);
   }
 
   forwardCached(engine: Engine, spans: readonly CachedSpan[], cache: KeyValueCache): HiddenStates {

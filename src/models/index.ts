@@ -95,7 +95,7 @@ export { type ClipConfiguration, clip, clipConfiguration } from "./clip.ts";
 export type { ImageBatch } from "./encoder.ts";
 export { type Gpt2Configuration, gpt2Configuration } from "./gpt2.ts";
 export * from "./image-text.ts";
-export { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
+export { type CachedSpan, type CacheOptions, KeyValueCache } from "./key-value-cache.ts";
 export { type LlamaConfiguration, llama, llamaConfiguration } from "./llama.ts";
 export * from "./model.ts";
 export { type ModernBertConfiguration, modernBertConfiguration } from "./modernbert.ts";

@@ -23,7 +23,7 @@ import {
 } from "../engine/index.ts";
 import { positiveInteger, settingsObject, TilthError } from "../foundation/index.ts";
 import { foreignConfiguration } from "./foreign-configuration.ts";
-import { type CachedSpan, KeyValueCache } from "./key-value-cache.ts";
+import { type CachedSpan, type CacheOptions, KeyValueCache } from "./key-value-cache.ts";
 import {
   type Architecture,
   type HiddenStates,
@@ -210,13 +210,14 @@ class LlamaModel implements LanguageModel<LlamaConfiguration> {
     return this.forward(engine, { ...batch, rows: undefined }).hidden;
   }
 
-  createCache(engine: Engine, capacity: number, sequences = 1): KeyValueCache {
+  createCache(engine: Engine, capacity: number, sequences?: number, options?: CacheOptions): KeyValueCache {
     const { context, layers, attentionHeads: heads, keyValueHeads, headSize, slidingWindow } = this.configuration;
     return new KeyValueCache(
       engine,
       { layers, heads, keyValueHeads, headSize, window: slidingWindow },
       Math.min(capacity, context),
       sequences,
+      options,
     );
   }
 

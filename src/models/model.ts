@@ -9,7 +9,7 @@ import {
   type Tensor,
   type Variable,
 } from "../engine/index.ts";
-import type { CachedSpan, KeyValueCache } from "./key-value-cache.ts";
+import type { CachedSpan, CacheOptions, KeyValueCache } from "./key-value-cache.ts";
 import type { ContextChange } from "./rope-scaling.ts";
 
 /** Token sequences of equal length, packed one after the other, with their document mask. */
@@ -59,7 +59,7 @@ export interface LanguageModel<Configuration = unknown> {
   /** The layers between hidden states and output matrix, where a model shares them with its classification heads (ModernBERT). */
   transform?(engine: Engine, x: Variable): Variable;
   /** Room for `sequences` (1 if left out) sequences of up to `capacity` tokens, at most the model's context. */
-  createCache(engine: Engine, capacity: number, sequences?: number): KeyValueCache;
+  createCache(engine: Engine, capacity: number, sequences?: number, options?: CacheOptions): KeyValueCache;
   /** As `forward` for tokens that follow those in the cache, span after span; they are added to it. */
   forwardCached(engine: Engine, spans: readonly CachedSpan[], cache: KeyValueCache): HiddenStates;
   dispose(): void;

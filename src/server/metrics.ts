@@ -19,8 +19,14 @@ export class ServerMetrics {
   }
 
   page({ load, open }: Pick<ModelClient, "load" | "open">): string {
-    const gauges = { active: load.active, waiting: load.waiting, open_requests: open };
-    const totals = { prompt_tokens: load.promptTokens, generated_tokens: load.tokens };
+    const gauges = {
+      ...{ active: load.active, waiting: load.waiting, open_requests: open },
+      ...{ cache_used_tokens: load.cacheUsed, cache_tokens: load.cacheTokens },
+    };
+    const totals = {
+      ...{ prompt_tokens: load.promptTokens, generated_tokens: load.tokens },
+      ...{ reused_prompt_tokens: load.reusedTokens, preemptions: load.preemptions },
+    };
     let below = 0;
     return [
       ...Object.entries(gauges).flatMap(([name, value]) => [

@@ -28,7 +28,10 @@ export interface ClientLimits {
 
 /** Runs the model in a worker thread until `close`. */
 export class ModelClient {
-  load: ServedLoad = { active: 0, waiting: 0, promptTokens: 0, tokens: 0 };
+  load: ServedLoad = {
+    ...{ active: 0, waiting: 0, promptTokens: 0, tokens: 0 },
+    ...{ reusedTokens: 0, preemptions: 0, cacheUsed: 0, cacheTokens: 0 },
+  };
   private readonly listeners = new Map<number, Listener>();
   private next = 1;
 

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { supportedLevels } from "../../src/engine/backends/cpu/isa.ts";
-import { type Backend, createBackend, type Kernels, type Precision, type Tensor } from "../../src/engine/index.ts";
+import {
+  attentionPageTokens,
+  type Backend,
+  createBackend,
+  type Kernels,
+  type Precision,
+  type Tensor,
+} from "../../src/engine/index.ts";
 import { emulatedAmxLibrary } from "../support/amx.ts";
 import { elementsOf, relativeDifference, sameBits, Workbench } from "../support/workbench.ts";
 
@@ -278,10 +285,15 @@ const attentions: readonly [number, number, number, number, number, number, bool
 ];
 for (const [sequences, queryLength, keyLength, heads, keyValueHeads, headSize, causal, mask] of attentions) {
   const name = `${sequences} × ${queryLength}/${keyLength}, ${heads}/${keyValueHeads} heads of ${headSize}${causal ? ", causal" : ""}${mask ? ", documents" : ""}`;
-  const make = (bench: Workbench, kernels: Kernels) => {
+  const make = (bench: Workbench, kernels: Kernels, paged = false) => {
     const scale = 1 / Math.sqrt(headSize);
     const shape = { sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal };
-    const [tokens, keys] = [sequences * queryLength, sequences * keyLength];
+    const perSequence = Math.ceil(keyLength / attentionPageTokens);
+    const count = sequences * perSequence;
+    const tokens = sequences * queryLength;
+    const keys = paged ? count * attentionPageTokens : sequences * keyLength;
+    // From the last to the first: no sequence's pages lie one after the other.
+    const pages = bench.values(Int32Array.from({ length: count }, (_, page) => count - 1 - page));
     const query = bench.stridedNumbers(tokens, heads * headSize, 5);
     const [key, value] = [1, 2].map(() => bench.stridedNumbers(keys, keyValueHeads * headSize, 3));
     const [out, logSumExp] = [bench.emptyNumbers([tokens, heads * headSize]), bench.empty([heads, tokens])];
@@ -290,11 +302,15 @@ for (const [sequences, queryLength, keyLength, heads, keyValueHeads, headSize, c
     const to = bench.below(keyLength + 1, tokens).map((one, i) => (i % 3 === 0 ? one : keyLength));
     const [visibleFrom, visibleTo] = [from, to].map((one) => bench.values(Int32Array.from(one)));
     const tensors = { query, key, value, out, logSumExp, ...(mask ? { visibleFrom, visibleTo } : {}) };
-    kernels.attention(tensors, shape);
+    kernels.attention(paged ? { ...tensors, pages } : tensors, shape);
     return { tensors, shape, tokens, keys };
   };
   add("attention", name, 2e-6, (bench, kernels) => {
     const { tensors } = make(bench, kernels);
+    return [tensors.out, tensors.logSumExp];
+  });
+  add("attention", `${name}, in pages`, 2e-6, (bench, kernels) => {
+    const { tensors } = make(bench, kernels, true);
     return [tensors.out, tensors.logSumExp];
   });
   add("attentionBackward", name, 5e-6, (bench, kernels) => {

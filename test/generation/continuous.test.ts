@@ -72,6 +72,41 @@ it.each([undefined, 7])("gives every request what it gets alone, as they come an
   model.dispose();
 });
 
+it("takes over beginnings that were computed before, and gives way where the cache is too small for all", async () => {
+  const settings = { ...sizes, context: 320, initializerStandardDeviation: 0.4 };
+  const model = llama.create(engine, llamaConfiguration.parse(settings)) as LanguageModel;
+  model.arena.initialize(3);
+  const random = new Random(9);
+  const beginning = Int32Array.from({ length: 150 }, () => 1 + random.below(79));
+  const requests = Array.from({ length: 12 }, (_, id): BatchRequest => {
+    const own = Int32Array.from({ length: 1 + random.below(30) }, () => 1 + random.below(79));
+    const prompt = id % 3 === 2 ? own : Int32Array.of(...beginning, ...own);
+    return { id, prompt, temperature: 0.7, topP: 1, topK: 0, maximumTokens: 90, seed: id };
+  });
+  const run = async (tokens: number | undefined) => {
+    const batch = new ContinuousBatch(engine, model, tokenizer, { slots: 4, tokens });
+    const written = new Map<number, number[]>(requests.map(({ id }) => [id, []]));
+    const waiting = [...requests];
+    while (waiting.length > 0 || batch.active > 0) {
+      while (batch.hasRoom && waiting.length > 0) batch.start(waiting.shift()!);
+      for (const { id, drawn } of await batch.step()) if (drawn !== undefined) written.get(id)!.push(drawn.token);
+      expect(batch.usage.used).toBeLessThanOrEqual(batch.usage.tokens);
+    }
+    expect(batch.usage.used).toBe(0);
+    batch.dispose();
+    return { written: [...written.values()], reused: batch.reusedTokens, preemptions: batch.preemptions };
+  };
+  const roomy = await run(undefined);
+  expect(roomy.preemptions).toBe(0);
+  // All but the first find the two whole pages of their common beginning.
+  expect(roomy.reused).toBeGreaterThanOrEqual(128 * 4);
+  for (const request of requests) expect(roomy.written[request.id]).toEqual(await alone(model, request));
+  const tight = await run(384);
+  expect(tight.preemptions).toBeGreaterThan(0);
+  expect(tight.written).toEqual(roomy.written);
+  model.dispose();
+});
+
 it("refuses what has no slot or no room", () => {
   const model = modelOf();
   const batch = new ContinuousBatch(engine, model, tokenizer, { slots: 1, capacity: 8 });

@@ -9,6 +9,7 @@ import type {
   Precision,
 } from "../../backend.ts";
 import { dropoutConstants } from "../../dropout.ts";
+import { attentionPageTokens } from "../../paging.ts";
 import { elementCount, rowsOf, type Tensor, widthOf } from "../../tensor.ts";
 import { addressOf, bfloat16Flag, commonType, flat, numbers, requireShape, stridedNumbers } from "./checks.ts";
 import { gatedKernels } from "./gated-kernels.ts";
@@ -225,7 +226,7 @@ export function nativeKernels(library: NativeLibraryFunctions, threads: number, 
         threads,
         attentionFlag(tensors.query, tensors.key, tensors.value, tensors.out),
         ...strided(tensors.query, tensors.key, tensors.value, tensors.out),
-        ...rest(tensors, shape),
+        ...rest(tensors, shape, pagesOf(tensors)),
         bf16,
       );
     },
@@ -393,8 +394,11 @@ function requireAttention(tensors: AttentionTensors, shape: AttentionShape): voi
     throw new RangeError(`attention: ${heads} heads over ${keyValueHeads} key/value heads`);
   const tokens = sequences * queryLength;
   requireShape(tensors.query, tokens, heads * headSize, "attention: query");
-  requireShape(tensors.key, sequences * keyLength, keyValueHeads * headSize, "attention: key");
-  requireShape(tensors.value, sequences * keyLength, keyValueHeads * headSize, "attention: value");
+  const { pages } = tensors;
+  const keyRows = pages === undefined ? sequences * keyLength : rowsOf(tensors.key);
+  requireShape(tensors.key, keyRows, keyValueHeads * headSize, "attention: key");
+  requireShape(tensors.value, keyRows, keyValueHeads * headSize, "attention: value");
+  if (pages) requireCounts("attention: pages", [pages, sequences * Math.ceil(keyLength / attentionPageTokens)]);
   requireShape(tensors.out, tokens, heads * headSize, "attention: out");
   requireCounts("attention: logSumExp", [tensors.logSumExp, heads * tokens]);
   const { visibleFrom, visibleTo } = tensors;
@@ -408,9 +412,17 @@ function strided(...tensors: Tensor[]): number[] {
   return tensors.flatMap((tensor) => [addressOf(tensor, tensor.type, "attention"), tensor.rowStride]);
 }
 
-function rest({ logSumExp, visibleFrom, visibleTo }: AttentionTensors, shape: AttentionShape): number[] {
+function pagesOf({ pages }: AttentionTensors): number {
+  return pages === undefined ? 0 : flat(pages, "attention: pages", "i32");
+}
+
+function rest(
+  { logSumExp, visibleFrom, visibleTo }: AttentionTensors,
+  shape: AttentionShape,
+  ...pages: number[]
+): number[] {
   const mask = [visibleFrom, visibleTo].map((one) => (one === undefined ? 0 : flat(one, "attention: mask", "i32")));
   const { sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, causal } = shape;
   const sizes = [sequences, queryLength, keyLength, heads, keyValueHeads, headSize, scale, Number(causal)];
-  return [flat(logSumExp, "attention: logSumExp"), ...mask, ...sizes];
+  return [flat(logSumExp, "attention: logSumExp"), ...mask, ...pages, ...sizes];
 }

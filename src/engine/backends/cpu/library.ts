@@ -77,7 +77,7 @@ const signatures = {
     [
       ...["int", "int"],
       ...[address, length, address, length, address, length, address, length],
-      ...[address, address, address],
+      ...[address, address, address, address],
       ...[length, length, length, length, length, length, "float", "int", "int"],
     ],
   ],

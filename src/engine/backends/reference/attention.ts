@@ -1,4 +1,5 @@
 import type { AttentionShape, AttentionTensors, Kernels } from "../../backend.ts";
+import { attentionPageTokens } from "../../paging.ts";
 import { floats, integers, requireMatrix, spanning } from "./memory.ts";
 
 /** Everything about one (sequence, head, query): where its rows are and which keys it sees. */
@@ -6,8 +7,8 @@ interface Query {
   readonly token: number;
   readonly head: number;
   readonly keyHead: number;
-  /** First key row of the sequence. */
-  readonly keyBase: number;
+  /** Row of a key of the sequence. */
+  keyRow(key: number): number;
   /** Visible keys [from, to) within the sequence. */
   readonly from: number;
   readonly to: number;
@@ -16,8 +17,16 @@ interface Query {
 function* queries(tensors: AttentionTensors, shape: AttentionShape): Generator<Query> {
   const { sequences, queryLength, keyLength, heads, keyValueHeads, headSize, causal } = shape;
   requireMatrix(tensors.query, sequences * queryLength, heads * headSize, "attention: query");
-  requireMatrix(tensors.key, sequences * keyLength, keyValueHeads * headSize, "attention: key");
-  requireMatrix(tensors.value, sequences * keyLength, keyValueHeads * headSize, "attention: value");
+  const pages = tensors.pages && integers(tensors.pages, "attention: pages");
+  const keyRows = pages === undefined ? sequences * keyLength : tensors.key.shape[0];
+  requireMatrix(tensors.key, keyRows, keyValueHeads * headSize, "attention: key");
+  requireMatrix(tensors.value, keyRows, keyValueHeads * headSize, "attention: value");
+  const perSequence = Math.ceil(keyLength / attentionPageTokens);
+  const rowIn = (sequence: number) => (j: number) =>
+    pages === undefined
+      ? sequence * keyLength + j
+      : pages[sequence * perSequence + Math.floor(j / attentionPageTokens)] * attentionPageTokens +
+        (j % attentionPageTokens);
   requireMatrix(tensors.out, sequences * queryLength, heads * headSize, "attention: out");
   const visibleFrom = tensors.visibleFrom && integers(tensors.visibleFrom, "attention: visibleFrom");
   const visibleTo = tensors.visibleTo && integers(tensors.visibleTo, "attention: visibleTo");
@@ -29,7 +38,7 @@ function* queries(tensors: AttentionTensors, shape: AttentionShape): Generator<Q
         const last = causal ? i + keyLength - queryLength + 1 : keyLength;
         const from = Math.max(0, visibleFrom?.[token] ?? 0);
         const to = Math.min(last, visibleTo?.[token] ?? keyLength, keyLength);
-        yield { token, head, keyHead, keyBase: sequence * keyLength, from, to };
+        yield { token, head, keyHead, keyRow: rowIn(sequence), from, to };
       }
     }
   }
@@ -55,7 +64,7 @@ export const attentions: Pick<Kernels, "attention" | "attentionBackward"> = {
       const scores = new Float64Array(Math.max(0, one.to - one.from));
       let maximum = Number.NEGATIVE_INFINITY;
       for (let j = one.from; j < one.to; j++) {
-        const keyAt = (one.keyBase + j) * key.rowStride + one.keyHead * headSize;
+        const keyAt = one.keyRow(j) * key.rowStride + one.keyHead * headSize;
         scores[j - one.from] = scale * score(q, queryAt, k, keyAt, headSize);
         maximum = Math.max(maximum, scores[j - one.from]);
       }
@@ -63,7 +72,7 @@ export const attentions: Pick<Kernels, "attention" | "attentionBackward"> = {
       mixed.fill(0);
       for (let j = one.from; j < one.to; j++) {
         const weight = Math.exp(scores[j - one.from] - maximum);
-        const valueAt = (one.keyBase + j) * value.rowStride + one.keyHead * headSize;
+        const valueAt = one.keyRow(j) * value.rowStride + one.keyHead * headSize;
         total += weight;
         for (let i = 0; i < headSize; i++) mixed[i] += weight * v[valueAt + i];
       }
@@ -98,7 +107,7 @@ export const attentions: Pick<Kernels, "attention" | "attentionBackward"> = {
       const queryGradientAt = one.token * queryGradient.rowStride + column;
       const total = score(g, gradientAt, o, one.token * out.rowStride + column, headSize);
       for (let j = one.from; j < one.to; j++) {
-        const row = one.keyBase + j;
+        const row = one.keyRow(j);
         const keyAt = row * key.rowStride + keyColumn;
         const raw = scale * score(q, queryAt, k, keyAt, headSize);
         const probability = Math.exp(raw - logSumExp[one.head * tokens + one.token]);

@@ -9,14 +9,22 @@ import { parseArgs } from "node:util";
 import { messageOf, Random } from "../../src/foundation/index.ts";
 import { disturb } from "./disturb.ts";
 import { prepareRun, resultOf, sameResult } from "./run.ts";
+import { stressServer } from "./serve.ts";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
+    minutes: { type: "string", default: "10" },
+    connections: { type: "string", default: "1000" },
     runs: { type: "string", default: "5" },
     seed: { type: "string", default: "1" },
     json: { type: "boolean", default: false },
   },
 });
+if (positionals[0] === "serve") {
+  const say = (text: string) => void process.stderr.write(`${text}\n`);
+  process.exit((await stressServer(Number(values.minutes), Number(values.connections), say)) ? 0 : 1);
+}
 const [runs, seed] = [Number(values.runs), Number(values.seed)];
 if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(seed)) {
   process.stderr.write("tilth chaos: --runs and --seed are whole numbers, e.g. npm run chaos -- --runs 100 --seed 1\n");

@@ -38,7 +38,7 @@ export async function serveBenchmark(options: BenchmarkOptions): Promise<Benchma
     );
     const client = await ModelClient.open(
       {
-        ...{ checkpoint, device: { backend: "cpu", threads }, weights: "bf16" },
+        ...{ checkpoint, device: { backend: "cpu", threads, precision: "auto" }, weights: "bf16" },
         ...{ slots: clients, slotTokens: promptTokens + newTokens },
       },
       { waiting: clients, onWarning: options.warn },

@@ -10,7 +10,9 @@ const estimate = ({ value, interval }: Estimate) => `${percent(value)} (95 %: ${
 
 /** Prints both probes on the trained and the untrained model, or one JSON object with --json. */
 export async function evaluateProbe(checkpoint: string, input: CommandInput): Promise<void> {
-  const [texts, images] = [input.text("data"), input.text("images")];
+  const [texts, ...more] = input.list("data");
+  const images = input.text("images");
+  if (more.length > 0) throw new UsageError("--probe takes one file of labelled texts");
   if ((texts === undefined) === (images === undefined)) {
     throw new UsageError("--probe needs --data <file of labelled texts> or --images <set that names classes>");
   }

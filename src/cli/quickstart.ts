@@ -266,6 +266,7 @@ async function runQuickstart(input: CommandInput): Promise<void> {
       `Data report: ${join(places.report, "report.html")}`,
       "Next:",
       `  npx tilth generate ${trained.checkpoint} --prompt "## Usage"`,
+      `  npx tilth ui ${runFolder}        (curves, samples, report and lineage on a local page)`,
       `  npx tilth data why <id or path> --corpus ${places.corpus}`,
       `  npx tilth quickstart --minutes 10 --corpus <a folder of your text>`,
     ],

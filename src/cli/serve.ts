@@ -46,6 +46,12 @@ export const serve: Command = {
       initial: "30",
     },
     weights: { describe: "f32, bf16 or stored (as the checkpoint has them)", placeholder: "type", initial: "stored" },
+    precision: {
+      describe:
+        "of products: f32, bf16, or auto: bf16 where the checkpoint's weights are and the processor multiplies in it",
+      placeholder: "name",
+      initial: "auto",
+    },
     backend: { describe: "reference, cpu or auto", placeholder: "name", initial: "auto" },
     threads: { describe: "threads of the cpu backend", placeholder: "count" },
   },
@@ -66,7 +72,11 @@ export const serve: Command = {
     const client = await ModelClient.open(
       {
         checkpoint: resolve(checkpoint),
-        device: { backend: input.text("backend") ?? "auto", ...(threads === undefined ? {} : { threads }) },
+        device: {
+          backend: input.text("backend") ?? "auto",
+          precision: input.choice("precision", ["auto", "f32", "bf16"]),
+          ...(threads === undefined ? {} : { threads }),
+        },
         weights: input.choice("weights", ["f32", "bf16", "stored"]) ?? "stored",
         slots: whole("slots")!,
         ...(slotTokens === undefined ? {} : { slotTokens }),

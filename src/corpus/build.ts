@@ -232,6 +232,32 @@ export async function planBuild(options: CorpusBuildOptions): Promise<BuildPlan>
   return { settings, folder, cacheFolder, baseFolder, listing, optOuts, tasks, textLibrary };
 }
 
+/** What a build would read. */
+export interface CorpusListing {
+  readonly documents: number;
+  readonly bytes: number;
+  /** By source, the largest first. */
+  readonly sources: readonly { readonly source: string; readonly documents: number; readonly bytes: number }[];
+  /** Files that no reader takes, by reason. */
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+/** Lists what `buildCorpus` would read, and checks its settings; no document is processed. Throws as it does. */
+export async function listCorpus(options: CorpusBuildOptions): Promise<CorpusListing> {
+  const { listing } = await planBuild(options);
+  const sources = new Map<string, { source: string; documents: number; bytes: number }>();
+  for (const { source, size } of listing.items) {
+    const known = sources.get(source) ?? { source, documents: 0, bytes: 0 };
+    sources.set(source, { source, documents: known.documents + 1, bytes: known.bytes + size });
+  }
+  const all = [...sources.values()].sort((a, b) => b.bytes - a.bytes || a.source.localeCompare(b.source));
+  return {
+    documents: listing.items.length,
+    bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...{ sources: all, skipped: listing.skipped },
+  };
+}
+
 /** The manifest of the store in `folder` if it has this key and is not damaged. */
 async function reusableManifest(folder: string, key: string): Promise<CorpusManifest | undefined> {
   if (!existsSync(join(folder, manifestName))) return undefined;

@@ -1,5 +1,5 @@
 /** The corpus: from sources to a store of documents, each with everything that decided about it. */
-export { buildCorpus, type CorpusBuild, type CorpusBuildOptions } from "./build.ts";
+export { buildCorpus, type CorpusBuild, type CorpusBuildOptions, type CorpusListing, listCorpus } from "./build.ts";
 export {
   type Classifier,
   type ClassifierEvaluation,

@@ -1,35 +1,19 @@
 /** The figures of a log as columns of numbers: what a million steps fit into, and what the page is sent. */
+import { GrowingColumns } from "./growing-columns.ts";
 import type { GroupName } from "./protocol.ts";
 
-/** Rows that share their steps. What a row does not have is NaN. */
-export class Columns {
-  rows = 0;
-  private steps = new Float64Array(64);
-  /** Tokens trained on until the row. */
-  private tokens = new Float64Array(64);
-  private readonly values = new Map<string, Float32Array>();
-
-  get names(): string[] {
-    return [...this.values.keys()];
-  }
-
+/** Rows that share their steps. */
+export class Columns extends GrowingColumns {
   /** Step of the last row; undefined where there is none. */
   get lastStep(): number | undefined {
     return this.rows === 0 ? undefined : this.steps[this.rows - 1];
   }
 
   push(step: number, tokens: number, figures: Readonly<Record<string, number>>): void {
-    if (this.rows === this.steps.length) this.grow();
+    this.reserve(this.rows + 1);
     this.steps[this.rows] = step;
     this.tokens[this.rows] = tokens;
-    for (const name in figures) {
-      let column = this.values.get(name);
-      if (column === undefined) {
-        column = new Float32Array(this.steps.length).fill(Number.NaN);
-        this.values.set(name, column);
-      }
-      column[this.rows] = figures[name];
-    }
+    for (const name in figures) this.column(name)[this.rows] = figures[name];
     this.rows += 1;
   }
 
@@ -41,19 +25,6 @@ export class Columns {
       padded.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
       return padded;
     });
-  }
-
-  private grow(): void {
-    const larger = this.steps.length * 2;
-    const [steps, tokens] = [new Float64Array(larger), new Float64Array(larger)];
-    steps.set(this.steps);
-    tokens.set(this.tokens);
-    [this.steps, this.tokens] = [steps, tokens];
-    for (const [name, column] of this.values) {
-      const grown = new Float32Array(larger).fill(Number.NaN);
-      grown.set(column);
-      this.values.set(name, grown);
-    }
   }
 }
 

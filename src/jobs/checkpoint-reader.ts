@@ -49,7 +49,8 @@ function useOf(folder: string, backend: Backend, weights: WeightsInMemory): Aren
   return { matrices: wanted && backend.storesBfloat16 ? "bf16" : "f32" };
 }
 
-function isStoredInBfloat16(folder: string): boolean {
+/** Whether all matrices of a Hugging Face folder are stored in bf16. Throws TilthError where there are none. */
+export function isStoredInBfloat16(folder: string): boolean {
   const weights = readSafetensorsFolder(folder);
   try {
     return weights.names.every((name) => {

@@ -1,4 +1,5 @@
 /** A model that answers while it is asked: requests come through a port, their tokens go back as they are drawn. */
+import { existsSync } from "node:fs";
 import type { MessagePort } from "node:worker_threads";
 import type { ChatMessage, ChatTemplate } from "../adaptation/index.ts";
 import { representationsOf } from "../evaluation/index.ts";
@@ -7,7 +8,7 @@ import { messageOf } from "../foundation/index.ts";
 import { type BatchRequest, ContinuousBatch, type DrawnToken, type SamplingOptions } from "../generation/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { chatTemplateFor } from "./adapt-chat.ts";
-import { type LoadedModel, loadModel, type WeightsInMemory } from "./checkpoint-reader.ts";
+import { isStoredInBfloat16, type LoadedModel, loadModel, type WeightsInMemory } from "./checkpoint-reader.ts";
 import { openDevice } from "./device.ts";
 import type { DeviceOptions, Job } from "./job.ts";
 
@@ -106,7 +107,7 @@ export const serveModelJob: Job<ServeModelInput, ServeEvent, void> = {
   name: "serve-model",
   async run(input, { emit, shouldStop }) {
     const { checkpoint, port } = input;
-    const backend = await openDevice(input.device, (message) => emit({ kind: "warning", message }));
+    const backend = await openDevice(deviceFor(input), (message) => emit({ kind: "warning", message }));
     try {
       const loaded = loadModel(checkpoint, backend, input.weights);
       const hasChatTemplate = readTokenizerSettings(checkpoint).chatTemplate !== undefined;
@@ -135,6 +136,13 @@ export const serveModelJob: Job<ServeModelInput, ServeEvent, void> = {
     }
   },
 };
+
+/** `auto` computes in bf16 only where the weights lose nothing by it: those of a checkpoint that stores them so. */
+function deviceFor({ checkpoint, device, weights }: ServeModelInput): DeviceOptions {
+  if (device.precision !== "auto" || !existsSync(checkpoint)) return device;
+  const rounded = weights === "bf16" || (weights === "stored" && isStoredInBfloat16(checkpoint));
+  return rounded ? device : { ...device, precision: "f32" };
+}
 
 /** Time between two reports of the load. */
 const loadMilliseconds = 200;

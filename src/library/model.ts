@@ -7,7 +7,7 @@ import { ApiError, ModelClient } from "../server/index.ts";
 
 /** How a model is held. */
 export interface LoadModelOptions {
-  /** The native backend where it can be built, else the reference. */
+  /** The native backend where it can be built, else the reference; bf16 where weights and processor have it. */
   readonly device?: DeviceOptions;
   /** f32, bf16, or as the checkpoint stores them (the default). */
   readonly weights?: "f32" | "bf16" | "stored";
@@ -55,7 +55,7 @@ export async function loadModel(checkpoint: string, options: LoadModelOptions = 
   const client = await ModelClient.open(
     {
       checkpoint: resolve(checkpoint),
-      device: options.device ?? { backend: "auto" },
+      device: options.device ?? { backend: "auto", precision: "auto" },
       weights: options.weights ?? "stored",
       slots: options.slots ?? 8,
       ...(options.slotTokens === undefined ? {} : { slotTokens: options.slotTokens }),

@@ -255,6 +255,28 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium, over a run a
     await check("training");
   });
 
+  it("takes a checkpoint's folder and a log by drag and drop, and says what it cannot open", async () => {
+    const session = await page.createCDPSession();
+    const drop = async (...files: string[]) => {
+      const data = { items: [], files, dragOperationsMask: 1 };
+      for (const type of ["dragEnter", "dragOver", "drop"] as const)
+        await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+    };
+    await open("open");
+    await drop(join(folder, "runs/first/checkpoints/step-0000240"));
+    await page.waitForFunction(() => /^step-0000240$/.test(document.querySelector(".content h2")?.textContent ?? ""));
+    // A whole folder is told from its card, configuration and lineage too.
+    expect(await page.$eval(".result", (one) => one.textContent)).toMatch(/^base, [\d.]+ % sure$/);
+    await check("open");
+    await drop(join(folder, "tilth.config.ts"));
+    await page.waitForFunction(() =>
+      /is neither a run's log/.test(document.querySelector("[role=alert]")?.textContent ?? ""),
+    );
+    faults.splice(0, faults.length, ...faults.filter((one) => !one.includes("422")));
+    await drop(join(folder, "runs/first/log.jsonl"));
+    await page.waitForFunction(() => document.querySelectorAll(".picker input").length === 3);
+  });
+
   it("asked nothing of any other machine and met no error", () => {
     const { origin } = new URL(url);
     expect(requested.filter((one) => !one.startsWith(origin) && !one.startsWith("data:"))).toEqual([]);

@@ -1,6 +1,13 @@
 import { resolve } from "node:path";
 import { isPairsRun, loadRun } from "../../config/index.ts";
-import { buildPart, type CorpusBuildOptions, type CorpusSourceInput, parsePart } from "../../corpus/index.ts";
+import {
+  buildPart,
+  type CorpusBuildOptions,
+  type CorpusListing,
+  type CorpusSourceInput,
+  listCorpus,
+  parsePart,
+} from "../../corpus/index.ts";
 import { UsageError } from "../../foundation/index.ts";
 import { buildRecordedCorpus, placesOf } from "../../jobs/index.ts";
 import type { Command, CommandInput } from "../command.ts";
@@ -47,6 +54,7 @@ export const build: Command = {
     },
     ...evaluationOptions,
     partition: { describe: "do only part i of n; tilth data merge joins them", placeholder: "i/n" },
+    "dry-run": { describe: "list what would be read, by source, and stop" },
     workers: { describe: "worker threads; all processors if left out", placeholder: "number" },
   },
   examples: [
@@ -64,6 +72,12 @@ export const build: Command = {
       onProgress: progress.update,
       signal: interruptSignal("stopping; finished parts are kept"),
     };
+    if (input.flag("dry-run")) {
+      const listing = await listCorpus(options);
+      progress.end();
+      process.stdout.write(input.flag("json") ? `${JSON.stringify(listing)}\n` : describeListing(listing));
+      return;
+    }
     const partition = input.text("partition");
     if (partition !== undefined) {
       const outcome = await buildPart(options, parsePart(partition));
@@ -80,6 +94,18 @@ export const build: Command = {
     process.stdout.write(input.flag("json") ? `${JSON.stringify(corpus)}\n` : describeBuild(corpus));
   },
 };
+
+function describeListing({ documents, bytes, sources, skipped }: CorpusListing): string {
+  const shown = 20;
+  const left = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
+  return [
+    `${documents} documents (${formatBytes(bytes)}) would be read from ${sources.length} sources`,
+    ...sources.slice(0, shown).map((one) => `  ${one.source}: ${one.documents} documents, ${formatBytes(one.bytes)}`),
+    ...(sources.length > shown ? [`  and ${sources.length - shown} more`] : []),
+    ...(left.length === 0 ? [] : [`passed over: ${left.join(", ")}`]),
+    "",
+  ].join("\n");
+}
 
 /** What the command line asks to build: the corpus of a run's configuration, or sources and settings one by one. */
 export async function corpusToBuild(input: CommandInput): Promise<CorpusBuildOptions> {

@@ -29,5 +29,17 @@ export async function withStore(input: CommandInput, work: (store: DocumentStore
 
 /** A finished build in one line. */
 export function describeBuild(corpus: CorpusBuild): string {
-  return `${corpus.documents} documents (${formatBytes(corpus.bytes)}), ${corpus.kept} kept (${formatBytes(corpus.keptBytes)}) in ${corpus.folder}\n`;
+  const rejected = Object.entries(corpus.rejectedByReason).sort(([, a], [, b]) => b - a);
+  const held = corpus.rejectedByReason["licence: licence.review"] ?? 0;
+  return [
+    `${corpus.documents} documents (${formatBytes(corpus.bytes)}), ${corpus.kept} kept (${formatBytes(corpus.keptBytes)}) in ${corpus.folder}`,
+    ...rejected.slice(0, 5).map(([reason, count]) => `  ${String(count).padStart(7)}  ${reason}`),
+    // The first corpus that people build is their own, and says nothing of a licence.
+    ...(held > corpus.documents / 2
+      ? [
+          "Text whose licence is not known is held for review. If it is your own: --accept allow --accept attribute --accept review",
+        ]
+      : []),
+    "",
+  ].join("\n");
 }

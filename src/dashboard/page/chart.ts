@@ -84,7 +84,7 @@ export class Chart {
     if (width === 0 || extent === undefined || this.node.hidden) return;
     const range = this.actions.range() ?? extent;
     const data = align(this.curves, range, width, this.axes) as uPlot.AlignedData;
-    const colour = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+    const { color: colour } = getComputedStyle(document.body);
     const shape = JSON.stringify([
       this.axes,
       colour,
@@ -110,8 +110,8 @@ export class Chart {
   }
 
   private options(width: number): uPlot.Options {
-    const style = getComputedStyle(document.documentElement);
-    const [ink, line] = ["--ink", "--line"].map((name) => style.getPropertyValue(name).trim());
+    const { color: ink } = getComputedStyle(document.body);
+    const { borderTopColor: line } = getComputedStyle(this.node);
     const axis: uPlot.Axis = {
       stroke: ink,
       font: "12px system-ui, sans-serif",

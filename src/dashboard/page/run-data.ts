@@ -1,18 +1,10 @@
 /** The columns of a run's log, fetched as they grow. */
+import { GrowingColumns } from "../growing-columns.ts";
 import type { ColumnsHeader, GroupName } from "../protocol.ts";
 import type { Curve } from "./curves.ts";
 
 /** Rows that share their steps. */
-export class Group {
-  rows = 0;
-  private steps = new Float64Array(64);
-  private tokens = new Float64Array(64);
-  private readonly values = new Map<string, Float32Array>();
-
-  get names(): string[] {
-    return [...this.values.keys()];
-  }
-
+export class Group extends GrowingColumns {
   /** A curve over steps or tokens; undefined where the log has no such figure. */
   curve(name: string, axis: "step" | "tokens"): Curve | undefined {
     const y = this.values.get(name);
@@ -21,30 +13,13 @@ export class Group {
 
   /** Takes rows from `from` on. `next` gives the columns one after another. */
   take(columns: readonly string[], from: number, count: number, next: (bytes: number) => ArrayBuffer): void {
-    const needed = from + count;
-    if (needed > this.steps.length) this.grow(Math.max(needed, this.steps.length * 2));
+    this.reserve(from + count);
     for (const name of columns) {
       if (name === "step") this.steps.set(new Float64Array(next(count * 8)), from);
       else if (name === "tokens") this.tokens.set(new Float64Array(next(count * 8)), from);
-      else {
-        const column = this.values.get(name) ?? new Float32Array(this.steps.length).fill(Number.NaN);
-        this.values.set(name, column);
-        column.set(new Float32Array(next(count * 4)), from);
-      }
+      else this.column(name).set(new Float32Array(next(count * 4)), from);
     }
-    this.rows = needed;
-  }
-
-  private grow(length: number): void {
-    const [steps, tokens] = [new Float64Array(length), new Float64Array(length)];
-    steps.set(this.steps);
-    tokens.set(this.tokens);
-    [this.steps, this.tokens] = [steps, tokens];
-    for (const [name, column] of this.values) {
-      const grown = new Float32Array(length).fill(Number.NaN);
-      grown.set(column);
-      this.values.set(name, grown);
-    }
+    this.rows = from + count;
   }
 }
 

@@ -190,7 +190,9 @@ describe("near-duplicates", () => {
             expect(labels[label]).toBe(label);
             if (signatures[index] === undefined) expect(label).toBe(index);
           });
-          // Equal signatures are always together.
+          // Equal signatures are together where no other likeness counts: in between, a document may meet the founder of
+          // another cluster whom its equal, which came before, had no chance to meet.
+          if (minimumSimilarity !== null && minimumSimilarity < 1) return;
           rows.forEach((row, index) => {
             const first = rows.findIndex((other) => row !== undefined && String(other) === String(row));
             if (first >= 0) expect(labels[index]).toBe(labels[first]);

@@ -106,12 +106,11 @@ export async function loadRunConfiguration(path: string, overrides: readonly str
 
 async function readConfiguration(file: string): Promise<unknown> {
   const extension = extname(file);
+  if (![".json", ".yaml", ".yml"].includes(extension)) return importUserModule(file);
   try {
-    if (extension === ".json") return JSON.parse(readFileSync(file, "utf8"));
-    if (extension === ".yaml" || extension === ".yml") return parseYaml(readFileSync(file, "utf8"));
-    return await importUserModule(file);
+    const text = readFileSync(file, "utf8");
+    return extension === ".json" ? JSON.parse(text) : parseYaml(text);
   } catch (error) {
-    if (error instanceof UsageError) throw error;
     throw new UsageError(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }

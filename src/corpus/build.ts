@@ -6,9 +6,9 @@ import {
   canonicalJson,
   hashFile,
   hashOf,
-  loadedPlugins,
   messageOf,
   packageVersion,
+  pluginPaths,
   publishFolder,
   removeLeftovers,
   returnFreedMemory,
@@ -226,7 +226,7 @@ export async function planBuild(options: CorpusBuildOptions): Promise<BuildPlan>
       settings: { filters, language, deduplication, pii, classifiers, maximumFileBytes },
       cacheFolder,
       textLibrary,
-      plugins: loadedPlugins().map(({ path }) => path),
+      plugins: pluginPaths(),
     }),
   );
   return { settings, folder, cacheFolder, baseFolder, listing, optOuts, tasks, textLibrary };

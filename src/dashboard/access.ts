@@ -1,14 +1,9 @@
 /** Who may see the dashboard: this machine without a word; others by a token; other websites never. */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { bearerOf, isLoopback, isSecret } from "../foundation/index.ts";
 
 const cookieName = "tilth-token";
-const loopback = ["127.0.0.1", "::1", "localhost"];
-
-/** Whether an address is this machine's own. */
-export function isLoopback(host: string): boolean {
-  return loopback.includes(host);
-}
 
 /** What a request may do. */
 export type Access = "granted" | "denied" | { readonly setCookie: string };
@@ -31,8 +26,7 @@ export class AccessRule {
       return { setCookie: `${cookieName}=${this.token}; HttpOnly; SameSite=Strict; Path=/` };
     }
     const inCookie = new RegExp(`(?:^|; )${cookieName}=([^;]+)`).exec(request.headers.cookie ?? "")?.[1];
-    const inHeader = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-    return [inCookie, inHeader].some((one) => one !== undefined && this.isToken(one)) ? "granted" : "denied";
+    return [inCookie, bearerOf(request)].some((one) => one !== undefined && this.isToken(one)) ? "granted" : "denied";
   }
 
   /** A website may make a name of its own lead to this machine; who asks by such a name gets nothing. */
@@ -42,8 +36,7 @@ export class AccessRule {
   }
 
   private isToken(given: string): boolean {
-    const digest = (text: string) => createHash("sha256").update(text).digest();
-    return timingSafeEqual(digest(given), digest(this.token!));
+    return isSecret(given, this.token!);
   }
 }
 

@@ -1,5 +1,10 @@
 /** Columns of numbers that grow row by row; used by the server and by the page. */
 
+import type { GroupName } from "./protocol.ts";
+
+/** The groups, in the order in which they are sent. */
+export const groupNames: readonly GroupName[] = ["step", "validation", "checkpoint"];
+
 /** Rows that share their steps. What a row does not have is NaN. */
 export class GrowingColumns {
   rows = 0;

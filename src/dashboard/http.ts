@@ -1,9 +1,8 @@
 /** The dashboard's server: the page, what it asks for, and events while runs go on. */
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { messageOf, packageRoot, TilthError, UsageError } from "../foundation/index.ts";
+import { listenOn, messageOf, packageRoot, sendJson, TilthError, UsageError } from "../foundation/index.ts";
 import { AccessRule } from "./access.ts";
 import { OpenedFiles } from "./opened.ts";
 import { Places, type ShownRun } from "./places.ts";
@@ -43,22 +42,10 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
   const dashboard = new Dashboard(settings);
   const server = createServer((request, response) => void dashboard.handle(request, response));
   server.headersTimeout = 15_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(
-        new TilthError(`${settings.host}:${settings.port} cannot be served: ${messageOf(cause)}`, {
-          remedy: "Choose another --port.",
-          cause,
-        }),
-      ),
-    );
-    server.listen(settings.port, settings.host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
+  const address = await listenOn(server, settings.host, settings.port);
   const { token } = dashboard.rule;
   return {
-    url: `http://${host}:${port}/${token === undefined ? "" : `?token=${token}`}`,
+    url: `${address}/${token === undefined ? "" : `?token=${token}`}`,
     async close() {
       dashboard.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -268,11 +255,6 @@ function statusOf(error: unknown): number {
 
 function remedyOf(error: unknown): string | undefined {
   return error instanceof TilthError ? error.remedy : undefined;
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json; charset=utf-8" });
-  response.end(JSON.stringify(body));
 }
 
 function send(response: ServerResponse, content: string, type: string, policy: string): void {

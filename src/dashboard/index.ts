@@ -1,4 +1,3 @@
 /** The dashboard: a local page over run folders, live while they train. */
 
-export { isLoopback } from "./access.ts";
 export { type DashboardSettings, type RunningDashboard, startDashboard } from "./http.ts";

@@ -2,10 +2,10 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type RunRecord, scalarsOf } from "../training/index.ts";
 import { emptyGroups, encodeColumns } from "./columns.ts";
+import { groupNames } from "./growing-columns.ts";
 import type { ColumnsHeader, GroupName, LogPosition, Note } from "./protocol.ts";
 
 const pieceBytes = 1 << 20;
-const groupNames: readonly GroupName[] = ["step", "validation", "checkpoint"];
 
 /** The log of one run. */
 export class LogFeed {

@@ -11,7 +11,7 @@ import type { Opened } from "./protocol.ts";
 import { inspectionOf } from "./views.ts";
 
 /** Of one file: logs are sent whole, of weights only the beginning. */
-export const mostUploadBytes = 1 << 30;
+const mostUploadBytes = 1 << 30;
 
 /** What the page says of a file it sends. */
 const uploadSchema = z.strictObject({

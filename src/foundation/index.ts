@@ -7,6 +7,7 @@ export * from "./freed-memory.ts";
 export * from "./garbage.ts";
 export * from "./glob.ts";
 export * from "./html.ts";
+export * from "./http.ts";
 export * from "./native-library.ts";
 export * from "./plugins.ts";
 export * from "./progress.ts";

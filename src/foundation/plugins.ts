@@ -6,22 +6,17 @@ import { messageOf, UsageError } from "./errors.ts";
 import { hashOf } from "./files.ts";
 import { packageRoot } from "./workers.ts";
 
-/** A plugin that was loaded. Its content decides results: cache keys hold the hash. */
-export interface LoadedPlugin {
-  readonly path: string;
-  readonly sha256: string;
-}
+/** Hashes of the plugins that were loaded, by path. Their content decides results: cache keys hold it. */
+const loaded = new Map<string, string>();
 
-const loaded = new Map<string, LoadedPlugin>();
-
-/** The plugins of this thread, in the order in which they were loaded: worker threads load the same. */
-export function loadedPlugins(): readonly LoadedPlugin[] {
-  return [...loaded.values()];
+/** Files of this thread's plugins, in the order in which they were loaded: worker threads load the same. */
+export function pluginPaths(): string[] {
+  return [...loaded.keys()];
 }
 
 /** What the plugins add to a cache's key; empty where there are none. */
 export function pluginsKey(): string[] {
-  return loadedPlugins().map(({ sha256 }) => `plugin ${sha256}`);
+  return [...loaded.values()].map((sha256) => `plugin ${sha256}`);
 }
 
 /**
@@ -35,7 +30,7 @@ export async function loadPlugins(paths: readonly string[], base = process.cwd()
     if (!existsSync(path)) throw new UsageError(`there is no plugin ${path}`);
     const sha256 = hashOf(readFileSync(path));
     await importUserModule(path);
-    loaded.set(path, { path, sha256 });
+    loaded.set(path, sha256);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Starts a job in a worker thread and brings its events, its result and its errors back. */
 import { type MessagePort, Worker } from "node:worker_threads";
-import { loadedPlugins, revived, TilthError, type TransferredError, workerFile } from "../foundation/index.ts";
+import { pluginPaths, revived, TilthError, type TransferredError, workerFile } from "../foundation/index.ts";
 import type { Job } from "./job.ts";
 
 /** What the worker sends. */
@@ -28,8 +28,7 @@ export function runJob<Input, Event, Output>(
   options: { onEvent?: (event: Event) => void; signal?: AbortSignal; ports?: readonly MessagePort[] } = {},
 ): Promise<Output> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const plugins = loadedPlugins().map(({ path }) => path);
-  const workerData: WorkerInput = { job: job.name, input, stop, plugins };
+  const workerData: WorkerInput = { job: job.name, input, stop, plugins: pluginPaths() };
   const worker = new Worker(workerFile("job-worker"), { workerData, transferList: [...(options.ports ?? [])] });
   const onAbort = () => Atomics.store(stop, 0, 1);
   if (options.signal?.aborted) onAbort();

@@ -1,8 +1,6 @@
 /** The HTTP side: who may ask, how much, how long; routes; an orderly end. */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { messageOf, TilthError, UsageError } from "../foundation/index.ts";
+import { bearerOf, isLoopback, isSecret, listenOn, messageOf, sendJson, UsageError } from "../foundation/index.ts";
 import { embeddings } from "./embeddings.ts";
 import { ApiError } from "./errors.ts";
 import { chatCompletions, completions, type Reply } from "./generate.ts";
@@ -38,12 +36,10 @@ export interface RunningServer {
 /** Text that a client did not take yet: one that reads too slowly is dropped. */
 const unsentBytes = 4_000_000;
 
-const loopback = ["127.0.0.1", "::1", "localhost"];
-
 /** Throws UsageError where others could ask without a key, TilthError where the port cannot be had. */
 export async function startServer(client: ModelClient, settings: ServerSettings): Promise<RunningServer> {
   const { host, port, apiKeys } = settings;
-  if (!loopback.includes(host) && apiKeys.length === 0) {
+  if (!isLoopback(host) && apiKeys.length === 0) {
     throw new UsageError(`on ${host} everybody who reaches this machine could ask: a key is needed`, {
       remedy: "Set TILTH_API_KEY or --api-key-file, or serve on 127.0.0.1.",
     });
@@ -59,26 +55,14 @@ export async function startServer(client: ModelClient, settings: ServerSettings)
     (request, response) => void serving.handle(request, response),
   );
   server.maxConnections = settings.maximumConnections;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(
-        new TilthError(`${host}:${port} cannot be served: ${messageOf(cause)}`, {
-          remedy: "Choose another --port.",
-          cause,
-        }),
-      ),
-    );
-    server.listen(port, host, resolve);
-  });
-  const { port: taken } = server.address() as AddressInfo;
+  const url = await listenOn(server, host, port);
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}`,
+    url,
     close: () => serving.close(server),
   };
 }
 
 class Serving {
-  private readonly keys: readonly Buffer[];
   private readonly metrics = new ServerMetrics();
   private readonly created = Math.floor(Date.now() / 1000);
   private closing = false;
@@ -86,9 +70,7 @@ class Serving {
   constructor(
     private readonly client: ModelClient,
     private readonly settings: ServerSettings,
-  ) {
-    this.keys = settings.apiKeys.map(digest);
-  }
+  ) {}
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
@@ -163,9 +145,9 @@ class Serving {
 
   /** Every key is compared whole, so that how long it takes tells nothing. */
   private authorise(request: IncomingMessage): void {
-    if (this.keys.length === 0) return;
-    const given = digest(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "");
-    const known = this.keys.filter((key) => timingSafeEqual(key, given)).length > 0;
+    if (this.settings.apiKeys.length === 0) return;
+    const given = bearerOf(request) ?? "";
+    const known = this.settings.apiKeys.filter((key) => isSecret(given, key)).length > 0;
     if (!known) {
       throw new ApiError(401, "the API key is missing or wrong", {
         ...{ type: "authentication_error", code: "invalid_api_key" },
@@ -227,10 +209,6 @@ class HttpReply implements Reply {
   }
 }
 
-function digest(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
-}
-
 function pathOf(request: IncomingMessage): { readonly pathname: string } {
   try {
     return new URL(request.url ?? "/", "http://server");
@@ -268,11 +246,6 @@ async function readJson(request: IncomingMessage, maximumBytes: number): Promise
   }
   if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
   throw new ApiError(400, "the body is no JSON object", { code: "invalid_json" });
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json; charset=utf-8" });
-  response.end(JSON.stringify(body));
 }
 
 function fail(response: ServerResponse, error: ApiError): void {

@@ -1,26 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { copyClone } from "../support/clone.ts";
 import { blocksOf } from "./markdown.ts";
 
-const root = process.cwd();
 const folder = mkdtempSync(join(tmpdir(), "tilth-tutorial-"));
 const started: ChildProcess[] = [];
 
-/** A fresh clone: what git knows, with the packages that are installed already. */
-beforeAll(() => {
-  const { stdout, status } = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
-    encoding: "utf8",
-  });
-  expect(status).toBe(0);
-  for (const file of stdout.split("\0").filter((name) => name !== "" && existsSync(name))) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    cpSync(join(root, file), join(folder, file));
-  }
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-});
+beforeAll(() => copyClone(folder));
 afterAll(() => {
   for (const one of started) one.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });

@@ -11,8 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
+import { copyClone } from "../support/clone.ts";
 
 const root = process.cwd();
 const folder = mkdtempSync(join(tmpdir(), "tilth-package-"));
@@ -29,13 +30,7 @@ function run(where: string, program: string, ...parameters: string[]) {
 
 /** Packing builds, and others use this clone's build at the same time: a copy of what git knows is packed. */
 function packed(): string {
-  const listed = run(root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard");
-  expect(listed.status, listed.stderr).toBe(0);
-  for (const file of listed.stdout.split("\0").filter((name) => name !== "" && existsSync(join(root, name)))) {
-    mkdirSync(dirname(join(source, file)), { recursive: true });
-    cpSync(join(root, file), join(source, file));
-  }
-  symlinkSync(join(root, "node_modules"), join(source, "node_modules"));
+  copyClone(source);
   const pack = run(source, "npm", "pack", "--pack-destination", folder);
   expect(pack.status, pack.stderr).toBe(0);
   return join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!);

@@ -1,5 +1,5 @@
 /** The columns of a run's log, fetched as they grow. */
-import { GrowingColumns } from "../growing-columns.ts";
+import { GrowingColumns, groupNames } from "../growing-columns.ts";
 import type { ColumnsHeader, GroupName } from "../protocol.ts";
 import type { Curve } from "./curves.ts";
 
@@ -22,8 +22,6 @@ export class Group extends GrowingColumns {
     this.rows = from + count;
   }
 }
-
-const groupNames: readonly GroupName[] = ["step", "validation", "checkpoint"];
 
 /** One run's figures. `generation` becomes another when its log was cut: what was derived from it no longer holds. */
 export class RunData {
